@@ -1,0 +1,3 @@
+//! Cannon's MIPS64 fault proof VM.
+
+pub mod oracle;
