@@ -1,0 +1,313 @@
+//! The machine: state, memory and the outside world, and the loop that runs it.
+
+use crate::code::{CodeCache, CodePage};
+use crate::core::Core;
+use crate::cpu::{Fault, Trap};
+use crate::hash::Hash;
+use crate::isa::{Instruction, execute};
+use crate::memory::Memory;
+use crate::oracle::PreimageOracle;
+use crate::preimage::{PreimageError, PreimageReader};
+use crate::state::{State, WITNESS_BYTES, state_hash};
+use crate::stats::{DebugInfo, Stats};
+use crate::step::{self, GuestOutput, Outside, SCHED_QUANTUM};
+use crate::syscall;
+use crate::witness::{Recorder, StepWitness};
+use std::fmt;
+
+/// Why a run came back. All are expected outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The step that was asked for is next.
+    Step,
+    /// The guest has exited.
+    Exited,
+    /// The last step read a pre-image, and the run was to stop at such.
+    PreimageRead,
+}
+
+/// Why the machine cannot go on.
+#[derive(Debug)]
+pub enum Cause {
+    /// The guest did what the contract refuses.
+    Fault(Fault),
+    /// A pre-image or hint failed.
+    Preimage(Box<PreimageError>),
+}
+
+/// The machine cannot execute a step; state and memory are as before it.
+#[derive(Debug)]
+pub struct VmError {
+    /// The step that failed, as the counter stood before it.
+    pub step: u64,
+    /// The program counter.
+    pub pc: u64,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl fmt::Display for VmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step {} (pc 0x{:x}): ", self.step, self.pc)?;
+        match &self.cause {
+            Cause::Fault(fault) => write!(f, "{fault}"),
+            Cause::Preimage(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for VmError {}
+
+/// What a run stops at besides a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Nothing.
+    Nothing,
+    /// After every step that reads a pre-image.
+    PreimageReads,
+}
+
+/// The machine.
+pub struct Machine {
+    state: State,
+    memory: Memory,
+    code: CodeCache,
+    oracle: Box<dyn PreimageOracle + Send>,
+    output: Box<dyn GuestOutput + Send>,
+    reader: PreimageReader,
+    stats: Stats,
+}
+
+impl Machine {
+    /// A machine in some state, with an oracle to ask and a place for the guest's output.
+    #[must_use]
+    pub fn new(
+        state: State,
+        memory: Memory,
+        oracle: Box<dyn PreimageOracle + Send>,
+        output: Box<dyn GuestOutput + Send>,
+    ) -> Self {
+        let (code, reader, stats) = Default::default();
+        Self { state, memory, code, oracle, output, reader, stats }
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The memory.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Takes the machine apart.
+    #[must_use]
+    pub fn into_parts(self) -> (State, Memory) {
+        (self.state, self.memory)
+    }
+
+    /// The pre-image that was read last, and whether the last step read it.
+    #[must_use]
+    pub fn preimages(&self) -> &PreimageReader {
+        &self.reader
+    }
+
+    /// The counters of this run.
+    #[must_use]
+    pub fn debug_info(&self) -> DebugInfo {
+        let pages = self.memory.page_count();
+        self.stats.debug_info(pages, self.reader.counts(), self.state.step)
+    }
+
+    /// The state's witness and hash.
+    pub fn witness(&mut self) -> ([u8; WITNESS_BYTES], Hash) {
+        let witness = self.state.witness(&self.memory.root());
+        (witness, state_hash(&witness))
+    }
+
+    /// Runs until the step counter is `until`, the guest exits, or what is watched for
+    /// happens. Exact: the step at `until` has not been executed.
+    ///
+    /// # Errors
+    /// When a step cannot be executed; the machine is then as before that step.
+    pub fn run(&mut self, until: u64, watch: Watch) -> Result<Stop, VmError> {
+        self.reader.reset();
+        while !self.state.exited && self.state.step < until {
+            self.advance(until).map_err(|trap| self.error(trap))?;
+            if watch == Watch::PreimageReads && self.reader.last_read().is_some() {
+                return Ok(Stop::PreimageRead);
+            }
+            self.reader.reset();
+        }
+        Ok(if self.state.exited { Stop::Exited } else { Stop::Step })
+    }
+
+    /// Executes the next step and records what proves it.
+    ///
+    /// # Errors
+    /// As [`Machine::run`].
+    pub fn prove(&mut self) -> Result<StepWitness, VmError> {
+        let witness = self.prove_step().map_err(|trap| self.error(trap));
+        self.code.refresh(&mut self.memory);
+        witness
+    }
+
+    fn prove_step(&mut self) -> Result<StepWitness, Trap> {
+        let mut recorder = Recorder::begin(&self.state, &mut self.memory)?;
+        let mut outside = Outside {
+            oracle: &mut *self.oracle,
+            reader: &mut self.reader,
+            output: &mut *self.output,
+            stats: &mut self.stats,
+        };
+        step::step(&mut self.state, &mut recorder, &mut outside)?;
+        Ok(recorder.finish(&self.state, &self.reader))
+    }
+
+    fn error(&self, trap: Trap) -> VmError {
+        let pc = self.state.thread().map_or(0, |thread| thread.pc);
+        let cause = match trap {
+            Trap::Fault(fault) => Cause::Fault(fault),
+            Trap::Preimage(error) => Cause::Preimage(error),
+            Trap::Syscall | Trap::CodeWritten | Trap::Refused(_) => {
+                unreachable!("only verification refuses, and runs handle the others")
+            }
+        };
+        VmError { step: self.state.step, pc, cause }
+    }
+
+    /// Spends a step on scheduling, or runs the thread to its next system call, the end of
+    /// its quantum, or `until`.
+    fn advance(&mut self, until: u64) -> Result<(), Trap> {
+        if step::schedule(&mut self.state, &mut self.stats)? {
+            return Ok(());
+        }
+        let quantum = SCHED_QUANTUM - self.state.steps_since_context_switch;
+        let budget = quantum.min(until - self.state.step);
+        let (executed, end) = self.run_thread(budget);
+        self.state.step += executed;
+        self.state.steps_since_context_switch += executed;
+        if self.memory.has_code_writes() {
+            self.code.refresh(&mut self.memory);
+        }
+        match end {
+            End::Budget => Ok(()),
+            End::Undecoded(pc) => {
+                self.code.fetch(&mut self.memory, pc);
+                Ok(())
+            }
+            End::Trap(Trap::CodeWritten) => Ok(()),
+            End::Trap(Trap::Syscall) => self.syscall(),
+            End::Trap(trap) => Err(trap),
+        }
+    }
+
+    fn syscall(&mut self) -> Result<(), Trap> {
+        // The call sees the counters with its own step included, but a call that fails
+        // must leave them as they were. It may also reset the second one.
+        let before = (self.state.step, self.state.steps_since_context_switch);
+        self.state.step += 1;
+        self.state.steps_since_context_switch += 1;
+        let mut outside = Outside {
+            oracle: &mut *self.oracle,
+            reader: &mut self.reader,
+            output: &mut *self.output,
+            stats: &mut self.stats,
+        };
+        let pc = self.state.thread()?.pc;
+        let done = syscall::execute(&mut self.state, &mut self.memory, &mut outside);
+        if done.is_err() {
+            (self.state.step, self.state.steps_since_context_switch) = before;
+        } else {
+            self.stats.executed(pc, 1);
+            self.code.refresh(&mut self.memory);
+        }
+        done
+    }
+
+    /// Runs the current thread for at most `budget` instructions, none of them a system
+    /// call. Says how many were completed and why it ended; does not count them.
+    fn run_thread(&mut self, budget: u64) -> (u64, End) {
+        let State { left, right, traverse_right, reservation, step, .. } = &mut self.state;
+        let stack = if traverse_right.get() { right } else { left };
+        let Some(thread) = stack.threads.last_mut() else {
+            return (0, End::Trap(Fault::NoActiveThread.into()));
+        };
+        let core = Core {
+            pc: 0,
+            next_pc: 0,
+            after: 0,
+            step: *step,
+            thread,
+            bus: &mut self.memory,
+            reservation,
+            stats: &mut self.stats,
+        };
+        run_core(core, &self.code, budget)
+    }
+}
+
+/// Why [`run_core`] came back.
+enum End {
+    Budget,
+    /// The code at this program counter is not at hand.
+    Undecoded(u64),
+    Trap(Trap),
+}
+
+/// The interpreter's loop: straight runs of decoded instructions, one after the other.
+fn run_core(mut core: Core<'_, Memory>, code: &CodeCache, budget: u64) -> (u64, End) {
+    let (first_step, mut left) = (core.step, budget);
+    while left > 0 {
+        let (pc, next_pc) = (core.thread.pc, core.thread.next_pc);
+        if pc & 3 != 0 {
+            return (budget - left, End::Trap(Fault::UnalignedPc(pc).into()));
+        }
+        let Some(page) = code.at_hand(pc) else {
+            return (budget - left, End::Undecoded(pc));
+        };
+        let run = straight_run(page, pc, next_pc, left);
+        let length = run.len() as u64;
+        // These belong to the last instruction, the only one that may look at them.
+        core.pc = pc.wrapping_add(4 * (length - 1));
+        core.next_pc = if length == 1 { next_pc } else { core.pc.wrapping_add(4) };
+        core.after = core.next_pc.wrapping_add(4);
+        core.step = first_step + (budget - left) + length;
+        let (done, trap) = run_straight(&mut core, run);
+        core.stats.executed(pc, done);
+        left -= done;
+        if done == length {
+            (core.thread.pc, core.thread.next_pc) = (core.next_pc, core.after);
+        } else if done > 0 {
+            core.thread.pc = pc.wrapping_add(4 * done);
+            core.thread.next_pc = core.thread.pc.wrapping_add(4);
+        }
+        if let Some(trap) = trap {
+            return (budget - left, End::Trap(trap));
+        }
+    }
+    (budget, End::Budget)
+}
+
+/// The instructions that may run one after the other: in a delay slot just that one.
+#[inline(always)]
+fn straight_run(page: &CodePage, pc: u64, next_pc: u64, left: u64) -> &[Instruction] {
+    let sequential = next_pc == pc.wrapping_add(4);
+    page.run(pc, if sequential { left } else { 1 })
+}
+
+/// Executes instructions until one traps: how many completed, and the trap.
+#[inline(always)]
+fn run_straight(core: &mut Core<'_, Memory>, run: &[Instruction]) -> (u64, Option<Trap>) {
+    for (done, instruction) in run.iter().enumerate() {
+        match execute(core, *instruction) {
+            Ok(()) => {}
+            Err(Trap::CodeWritten) => return (done as u64 + 1, Some(Trap::CodeWritten)),
+            Err(trap) => return (done as u64, Some(trap)),
+        }
+    }
+    (run.len() as u64, None)
+}

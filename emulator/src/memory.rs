@@ -1,0 +1,305 @@
+//! The guest's memory: a sparse, big-endian 64-bit space of 4 KiB pages with a keccak256
+//! tree over it.
+//!
+//! The parts of the space that real programs use lie in one flat reservation
+//! ([`mapping`]), so that an access is an add and a compare, and native code can address
+//! it without a call. The rest of the space works the same but through a map of pages.
+//!
+//! A page exists once it has been stored to. Existence shows in state files only: to the
+//! tree a page of zeros and an absent page are equal.
+
+mod mapping;
+mod merkle;
+
+pub use merkle::{PROOF_BYTES, fold_branch};
+
+use crate::cpu::Width;
+use crate::hash::Hash;
+use mapping::Mapping;
+use merkle::Tree;
+use std::collections::BTreeMap;
+
+/// Bytes of a page.
+pub const PAGE_SIZE: usize = 4096;
+/// log2 of [`PAGE_SIZE`].
+pub const PAGE_SHIFT: u32 = 12;
+/// The bytes of one page.
+pub type Page = [u8; PAGE_SIZE];
+
+/// The page exists.
+const PRESENT: u8 = 1;
+/// The page has changed since the last root.
+const DIRTY: u8 = 2;
+/// Decoded or translated code was made from the page.
+const CODE: u8 = 4;
+/// What a page must be for a store to need nothing but the store.
+const READY: u8 = PRESENT | DIRTY;
+
+/// What a store did besides storing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Stored {
+    /// Nothing.
+    Data,
+    /// The page holds code that somebody has decoded.
+    Code,
+}
+
+struct FarPage {
+    bytes: Box<Page>,
+    attributes: u8,
+}
+
+/// The memory of a machine.
+pub struct Memory {
+    mapping: Mapping,
+    far: BTreeMap<u64, FarPage>,
+    pages: Vec<u64>,
+    dirty: Vec<u64>,
+    code_writes: Vec<u64>,
+    tree: Tree,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Memory {
+    /// Empty memory over a flat reservation, or without one where the system has no room
+    /// for it: slower, otherwise the same.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::over(Mapping::reserve())
+    }
+
+    /// Empty memory without a flat reservation; every page lives in the map.
+    #[must_use]
+    pub fn without_reservation() -> Self {
+        Self::over(Mapping::none())
+    }
+
+    fn over(mapping: Mapping) -> Self {
+        Self {
+            mapping,
+            far: BTreeMap::new(),
+            pages: Vec::new(),
+            dirty: Vec::new(),
+            code_writes: Vec::new(),
+            tree: Tree::default(),
+        }
+    }
+
+    /// Loads big-endian, zero-extended, at the address rounded down to the width.
+    #[must_use]
+    #[inline(always)]
+    pub fn load(&self, address: u64, width: Width) -> u64 {
+        let aligned = address & !(width.bytes() - 1);
+        match self.mapping.offset(aligned) {
+            Some(offset) => self.mapping.load(offset, width),
+            None => self.load_far(aligned, width),
+        }
+    }
+
+    #[cold]
+    fn load_far(&self, address: u64, width: Width) -> u64 {
+        let Some(page) = self.far.get(&(address >> PAGE_SHIFT)) else { return 0 };
+        let within = address as usize % PAGE_SIZE;
+        let bytes = &page.bytes[within..within + width.bytes() as usize];
+        bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+    }
+
+    /// Stores the low bytes of a value big-endian, at the address rounded down to the width.
+    #[inline(always)]
+    pub fn store(&mut self, address: u64, width: Width, value: u64) -> Stored {
+        let aligned = address & !(width.bytes() - 1);
+        if let Some(offset) = self.mapping.offset(aligned)
+            && self.mapping.attributes(offset) == READY
+        {
+            self.mapping.store(offset, width, value);
+            return Stored::Data;
+        }
+        self.store_slow(aligned, width, value)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn store_slow(&mut self, address: u64, width: Width, value: u64) -> Stored {
+        let stored = self.touch(address >> PAGE_SHIFT);
+        if stored == Stored::Code {
+            self.code_writes.push(address);
+        }
+        let bytes = &value.to_be_bytes()[8 - width.bytes() as usize..];
+        self.bytes_mut(address, bytes.len()).copy_from_slice(bytes);
+        stored
+    }
+
+    /// Makes the page exist and marks it dirty.
+    fn touch(&mut self, page: u64) -> Stored {
+        let attributes = self.attributes_mut(page);
+        let before = *attributes;
+        *attributes |= READY;
+        if before & PRESENT == 0 {
+            self.pages.push(page);
+        }
+        if before & DIRTY == 0 {
+            self.dirty.push(page);
+        }
+        if before & CODE == 0 { Stored::Data } else { Stored::Code }
+    }
+
+    fn attributes_mut(&mut self, page: u64) -> &mut u8 {
+        match self.mapping.offset(page << PAGE_SHIFT) {
+            Some(offset) => self.mapping.attributes_mut(offset),
+            None => {
+                let absent = || FarPage { bytes: Box::new([0; PAGE_SIZE]), attributes: 0 };
+                &mut self.far.entry(page).or_insert_with(absent).attributes
+            }
+        }
+    }
+
+    fn attributes(&self, page: u64) -> u8 {
+        match self.mapping.offset(page << PAGE_SHIFT) {
+            Some(offset) => self.mapping.attributes(offset),
+            None => self.far.get(&page).map_or(0, |page| page.attributes),
+        }
+    }
+
+    /// Bytes of one existing page, from an address on.
+    fn bytes_mut(&mut self, address: u64, length: usize) -> &mut [u8] {
+        let within = address as usize % PAGE_SIZE;
+        let page = match self.mapping.offset(address - within as u64) {
+            Some(offset) => self.mapping.page_mut(offset),
+            None => match self.far.get_mut(&(address >> PAGE_SHIFT)) {
+                Some(page) => &mut page.bytes,
+                None => unreachable!("the page was made to exist"),
+            },
+        };
+        &mut page[within..within + length]
+    }
+
+    /// The bytes of a page, if it exists.
+    #[must_use]
+    pub fn page(&self, page: u64) -> Option<&Page> {
+        if self.attributes(page) & PRESENT == 0 {
+            return None;
+        }
+        match self.mapping.offset(page << PAGE_SHIFT) {
+            Some(offset) => Some(self.mapping.page(offset)),
+            None => self.far.get(&page).map(|page| &*page.bytes),
+        }
+    }
+
+    /// Makes a page exist, as a store of its bytes would, and gives its bytes to write.
+    pub fn page_mut(&mut self, page: u64) -> &mut Page {
+        if self.touch(page) == Stored::Code {
+            let words = (page << PAGE_SHIFT..).step_by(8).take(PAGE_SIZE / 8);
+            self.code_writes.extend(words);
+        }
+        match self.bytes_mut(page << PAGE_SHIFT, PAGE_SIZE).try_into() {
+            Ok(page) => page,
+            Err(_) => unreachable!("a whole page was asked for"),
+        }
+    }
+
+    /// Writes bytes at an address, wrapping around the end of the space.
+    pub fn write(&mut self, mut address: u64, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = PAGE_SIZE - address as usize % PAGE_SIZE;
+            let (now, rest) = bytes.split_at(room.min(bytes.len()));
+            let within = address as usize % PAGE_SIZE;
+            self.page_mut(address >> PAGE_SHIFT)[within..within + now.len()].copy_from_slice(now);
+            address = address.wrapping_add(now.len() as u64);
+            bytes = rest;
+        }
+    }
+
+    /// Calls `sink` with the bytes of a range, at most a page at a time, zeros where no
+    /// page exists, wrapping around the end of the space.
+    pub fn read(&self, mut address: u64, mut count: u64, mut sink: impl FnMut(&[u8])) {
+        while count > 0 {
+            let within = address as usize % PAGE_SIZE;
+            let length = count.min((PAGE_SIZE - within) as u64) as usize;
+            match self.page(address >> PAGE_SHIFT) {
+                Some(page) => sink(&page[within..within + length]),
+                None => sink(&[0; PAGE_SIZE][..length]),
+            }
+            address = address.wrapping_add(length as u64);
+            count -= length as u64;
+        }
+    }
+
+    /// Says that code has been decoded from a page: from now on stores to it answer
+    /// [`Stored::Code`] and are noted, until [`Memory::unmark_code`].
+    pub fn mark_code(&mut self, page: u64) {
+        *self.attributes_mut(page) |= CODE;
+    }
+
+    /// Whether stores to decoded pages have been noted since they were last taken.
+    #[must_use]
+    #[inline]
+    pub fn has_code_writes(&self) -> bool {
+        !self.code_writes.is_empty()
+    }
+
+    /// The addresses of all stores to decoded pages since the last call.
+    pub fn take_code_writes(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.code_writes)
+    }
+
+    /// Says that nothing decoded from the page is in use any more.
+    pub fn unmark_code(&mut self, page: u64) {
+        *self.attributes_mut(page) &= !CODE;
+    }
+
+    /// Number of pages that exist.
+    #[must_use]
+    pub fn page_count(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// The indexes (address / 4096) of the pages that exist, ascending.
+    #[must_use]
+    pub fn page_indexes(&self) -> Vec<u64> {
+        let mut indexes = self.pages.clone();
+        indexes.sort_unstable();
+        indexes
+    }
+
+    /// The root of the tree. Hashes only what changed since the last call.
+    pub fn root(&mut self) -> Hash {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        if !dirty.is_empty() {
+            dirty.sort_unstable();
+            for page in &dirty {
+                *self.attributes_mut(*page) &= !DIRTY;
+            }
+            let mut tree = std::mem::take(&mut self.tree);
+            tree.update(&dirty, |page| self.existing(page));
+            self.tree = tree;
+        }
+        self.tree.root()
+    }
+
+    /// The branch of the 32-byte leaf that holds an address: the leaf, then its 59
+    /// siblings from the bottom up.
+    pub fn proof(&mut self, address: u64) -> Box<[u8; PROOF_BYTES]> {
+        self.root();
+        let page = address >> PAGE_SHIFT;
+        let mut tree = std::mem::take(&mut self.tree);
+        let branch = tree.branch(address, self.page(page));
+        self.tree = tree;
+        branch
+    }
+
+    fn existing(&self, page: u64) -> &Page {
+        match self.page(page) {
+            Some(page) => page,
+            None => unreachable!("dirty pages exist"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

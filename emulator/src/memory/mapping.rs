@@ -1,0 +1,153 @@
+//! The flat reservation: the only unsafe code of this crate.
+//!
+//! Three windows of the guest's space lie one after the other in one anonymous mapping
+//! without swap reservation, so that the host pays only for pages that are stored to:
+//!
+//! | window | guest addresses | what is there |
+//! | --- | --- | --- |
+//! | low | 0 to 2 TiB | code, data, Go's heap at `0xC0_0000_0000` |
+//! | heap | 16 to 18 TiB | what `mmap` hands out, from `0x1000_0000_0000` |
+//! | stack | 128 TiB - 64 GiB to 128 TiB | the first stack, at `0x7FFF_FFFF_F000` |
+//!
+//! A second mapping holds one attribute byte per page of the windows.
+
+#![allow(unsafe_code, reason = "raw accesses to the two mappings; each has its argument")]
+
+use super::{PAGE_SHIFT, PAGE_SIZE, Page};
+use crate::cpu::Width;
+use memmap2::{MmapMut, MmapOptions};
+
+struct Window {
+    start: u64,
+    length: u64,
+    /// Where the window begins in the mapping.
+    offset: u64,
+}
+
+const TIB: u64 = 1 << 40;
+const GIB: u64 = 1 << 30;
+
+const LOW: Window = Window { start: 0, length: 2 * TIB, offset: 0 };
+const HEAP: Window = Window { start: 16 * TIB, length: 2 * TIB, offset: 2 * TIB };
+const STACK: Window = Window { start: 128 * TIB - 64 * GIB, length: 64 * GIB, offset: 4 * TIB };
+const TOTAL: u64 = LOW.length + HEAP.length + STACK.length;
+
+/// An offset into the mapping, below its length, as far from the end as the alignment of
+/// the address it was made from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offset(usize);
+
+pub(super) struct Mapping {
+    bytes: Option<(MmapMut, MmapMut)>,
+    base: *mut u8,
+    attributes: *mut u8,
+    /// Length of the low window: 0 without a reservation, which turns every look-up away.
+    low: u64,
+}
+
+// SAFETY: the pointers point into the mappings that the value owns, and they are used for
+// reading through `&self` and for writing through `&mut self` only, as a Vec's are.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; `&Mapping` only reads.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    pub(super) fn reserve() -> Self {
+        let reserve = |length: u64| {
+            MmapOptions::new().len(length as usize).no_reserve_swap().map_anon().ok()
+        };
+        match (reserve(TOTAL), reserve(TOTAL >> PAGE_SHIFT)) {
+            (Some(mut bytes), Some(mut attributes)) => Self {
+                base: bytes.as_mut_ptr(),
+                attributes: attributes.as_mut_ptr(),
+                bytes: Some((bytes, attributes)),
+                low: LOW.length,
+            },
+            _ => Self::none(),
+        }
+    }
+
+    pub(super) fn none() -> Self {
+        let nowhere = std::ptr::null_mut();
+        Self { bytes: None, base: nowhere, attributes: nowhere, low: 0 }
+    }
+
+    /// Where an address lies in the mapping, if it does.
+    #[inline(always)]
+    pub(super) fn offset(&self, address: u64) -> Option<Offset> {
+        if address < self.low {
+            return Some(Offset(address as usize));
+        }
+        self.offset_high(address)
+    }
+
+    #[inline(always)]
+    fn offset_high(&self, address: u64) -> Option<Offset> {
+        for window in [&HEAP, &STACK] {
+            let within = address.wrapping_sub(window.start);
+            if within < window.length && self.bytes.is_some() {
+                return Some(Offset((window.offset + within) as usize));
+            }
+        }
+        None
+    }
+
+    #[inline(always)]
+    pub(super) fn attributes(&self, offset: Offset) -> u8 {
+        // SAFETY: an Offset exists only with a reservation and is below TOTAL, so the page
+        // number is below the length of the attribute mapping.
+        unsafe { *self.attributes.add(offset.0 >> PAGE_SHIFT) }
+    }
+
+    pub(super) fn attributes_mut(&mut self, offset: Offset) -> &mut u8 {
+        // SAFETY: in bounds as in `attributes`; `&mut self` makes the reference unique.
+        unsafe { &mut *self.attributes.add(offset.0 >> PAGE_SHIFT) }
+    }
+
+    /// The offset's address was aligned to the width.
+    #[inline(always)]
+    pub(super) fn load(&self, offset: Offset, width: Width) -> u64 {
+        debug_assert!(offset.0 as u64 % width.bytes() == 0);
+        // SAFETY: the offset is below TOTAL and aligned to the width, which divides TOTAL,
+        // so the access ends within the mapping. Untouched memory reads as zeros.
+        unsafe {
+            let at = self.base.add(offset.0);
+            match width {
+                Width::Byte => u64::from(*at),
+                Width::Half => u64::from(u16::from_be(at.cast::<u16>().read_unaligned())),
+                Width::Word => u64::from(u32::from_be(at.cast::<u32>().read_unaligned())),
+                Width::Double => u64::from_be(at.cast::<u64>().read_unaligned()),
+            }
+        }
+    }
+
+    /// The offset's address was aligned to the width.
+    #[inline(always)]
+    pub(super) fn store(&mut self, offset: Offset, width: Width, value: u64) {
+        debug_assert!(offset.0 as u64 % width.bytes() == 0);
+        // SAFETY: in bounds as in `load`; `&mut self` excludes other accesses.
+        unsafe {
+            let at = self.base.add(offset.0);
+            match width {
+                Width::Byte => *at = value as u8,
+                Width::Half => at.cast::<u16>().write_unaligned((value as u16).to_be()),
+                Width::Word => at.cast::<u32>().write_unaligned((value as u32).to_be()),
+                Width::Double => at.cast::<u64>().write_unaligned(value.to_be()),
+            }
+        }
+    }
+
+    /// The offset is that of a page.
+    pub(super) fn page(&self, offset: Offset) -> &Page {
+        assert!(offset.0.is_multiple_of(PAGE_SIZE));
+        // SAFETY: a whole page follows, since TOTAL is a multiple of the page size.
+        unsafe { &*self.base.add(offset.0).cast::<Page>() }
+    }
+
+    /// The offset is that of a page.
+    pub(super) fn page_mut(&mut self, offset: Offset) -> &mut Page {
+        assert!(offset.0.is_multiple_of(PAGE_SIZE));
+        // SAFETY: in bounds as in `page`; `&mut self` makes the reference unique.
+        unsafe { &mut *self.base.add(offset.0).cast::<Page>() }
+    }
+}

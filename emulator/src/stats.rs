@@ -1,0 +1,111 @@
+//! The counters of `--debug-info` (`mipsevm/debug.go`, `multithreaded/stats.go`).
+
+use serde::Serialize;
+
+/// The contents of a debug-info file, keys in the reference's order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are the reference's, documented there")]
+pub struct DebugInfo {
+    pub pages: usize,
+    /// Bytes, as a `0x` string.
+    pub memory_used: String,
+    pub num_preimage_requests: u64,
+    pub total_preimage_size: u64,
+    pub total_steps: u64,
+    pub instruction_cache_miss_count: u64,
+    /// Address, as a `0x` string.
+    pub highest_icache_miss_pc: String,
+    pub rmw_success_count: u64,
+    pub rmw_fail_count: u64,
+    pub max_steps_between_ll_and_sc: u64,
+    pub reservation_invalidation_count: u64,
+    pub forced_preemption_count: u64,
+    pub idle_step_count_thread_0: u64,
+}
+
+/// Where the reference's eagerly decoded code region ends; it counts every step at or
+/// above as an instruction cache miss (`memory/binary_tree.go`, `defaultCodeSize`).
+pub(crate) const CODE_REGION_END: u64 = 128 << 20;
+
+/// The reference keeps the last load-linked step of this many threads.
+const TRACKED_THREADS: usize = 5;
+
+/// What is counted while running.
+#[derive(Debug, Clone, Default)]
+pub struct Stats {
+    /// Thread and step of its last load-linked, least recently used first.
+    linked: Vec<(u64, u64)>,
+    active_thread: u64,
+    thread_0_left: u64,
+    rmw_success: u64,
+    rmw_fail: u64,
+    max_steps_between: u64,
+    invalidations: u64,
+    preemptions: u64,
+    idle_steps_thread_0: u64,
+    icache_misses: u64,
+    highest_miss: u64,
+}
+
+impl Stats {
+    pub(crate) fn load_linked(&mut self, thread: u64, step: u64) {
+        self.linked.retain(|(id, _)| *id != thread);
+        if self.linked.len() == TRACKED_THREADS {
+            self.linked.remove(0);
+        }
+        self.linked.push((thread, step));
+    }
+
+    pub(crate) fn store_conditional(&mut self, thread: u64, step: u64, success: bool) {
+        *(if success { &mut self.rmw_success } else { &mut self.rmw_fail }) += 1;
+        if let Some(at) = self.linked.iter().position(|(id, _)| *id == thread) {
+            let (_, linked) = self.linked.remove(at);
+            self.max_steps_between = self.max_steps_between.max(step.wrapping_sub(linked));
+        }
+    }
+
+    pub(crate) fn reservation_invalidated(&mut self) {
+        self.invalidations += 1;
+    }
+
+    pub(crate) fn forced_preemption(&mut self) {
+        self.preemptions += 1;
+    }
+
+    pub(crate) fn thread_activated(&mut self, thread: u64, step: u64) {
+        match (self.active_thread, thread) {
+            (0, 1..) => self.thread_0_left = step,
+            (1.., 0) => self.idle_steps_thread_0 += step.wrapping_sub(self.thread_0_left),
+            _ => {}
+        }
+        self.active_thread = thread;
+    }
+
+    #[inline(always)]
+    pub(crate) fn executed(&mut self, pc: u64, count: u64) {
+        if pc >= CODE_REGION_END && count > 0 {
+            self.icache_misses += count;
+            self.highest_miss = self.highest_miss.max(pc + 4 * (count - 1));
+        }
+    }
+
+    /// The debug-info of a machine with these counters.
+    #[must_use]
+    pub fn debug_info(&self, pages: usize, preimages: (u64, u64), steps: u64) -> DebugInfo {
+        DebugInfo {
+            pages,
+            memory_used: format!("0x{:x}", pages * crate::memory::PAGE_SIZE),
+            num_preimage_requests: preimages.0,
+            total_preimage_size: preimages.1,
+            total_steps: steps,
+            instruction_cache_miss_count: self.icache_misses,
+            highest_icache_miss_pc: format!("0x{:x}", self.highest_miss),
+            rmw_success_count: self.rmw_success,
+            rmw_fail_count: self.rmw_fail,
+            max_steps_between_ll_and_sc: self.max_steps_between,
+            reservation_invalidation_count: self.invalidations,
+            forced_preemption_count: self.preemptions,
+            idle_step_count_thread_0: self.idle_steps_thread_0,
+        }
+    }
+}
