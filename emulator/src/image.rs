@@ -148,7 +148,8 @@ fn lay_stack(state: &mut State, memory: &mut Memory) {
     const WORDS: u64 = 10;
     let random = STACK_POINTER + 8 * WORDS;
     let environment = random + 16;
-    let name = environment + 24;
+    // 24 characters and the NUL, padded to whole words.
+    let name = environment + 32;
     let words =
         [1, name, 0, environment, 0, AT_PAGESZ, PAGE_SIZE as u64, AT_RANDOM, random, AT_NULL];
     for (n, word) in words.into_iter().enumerate() {
