@@ -118,10 +118,10 @@ impl SharedOracle {
     /// Ends the host; how it ends is logged, but does not count.
     fn finish(&self, logger: &Logger) {
         let Some(oracle) = self.lock().take() else { return };
-        let problem = match oracle.shutdown() {
-            Ok(status) if status.success() => return,
-            Ok(status) => status.to_string(),
-            Err(error) => error.to_string(),
+        let problem = match oracle.shutdown().status {
+            Some(status) if status.success() => return,
+            Some(status) => status.to_string(),
+            None => "its exit status is unknown".into(),
         };
         let fields = [("module", "vm".into()), ("err", problem.into())];
         logger.log(Level::Error, "failed to close pre-image server", &fields);
