@@ -2,9 +2,15 @@
 //! (`cannon/cmd`, `cannon/multicannon`); the others are additions.
 
 use crate::matcher::Matcher;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// Takes empty paths too, which stand for "none".
+fn any_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
 
 /// A fault proof VM that is Cannon's to the bit.
 #[derive(Debug, Parser)]
@@ -53,10 +59,10 @@ pub struct LoadElf {
     #[arg(long)]
     pub path: PathBuf,
     /// State to write, .bin or .bin.gz; nothing if empty
-    #[arg(long, default_value = "state.bin.gz")]
+    #[arg(long, default_value = "state.bin.gz", value_parser = any_path())]
     pub out: PathBuf,
     /// Symbols to write, for `run --meta`; nothing if empty, stdout if -
-    #[arg(long, default_value = "meta.json")]
+    #[arg(long, default_value = "meta.json", value_parser = any_path())]
     pub meta: PathBuf,
 }
 
@@ -70,7 +76,7 @@ pub struct Run {
     #[arg(long)]
     pub input: PathBuf,
     /// State to write at the end, .bin or .bin.gz; nothing if empty
-    #[arg(long, default_value = "out.bin.gz")]
+    #[arg(long, default_value = "out.bin.gz", value_parser = any_path())]
     pub output: PathBuf,
     #[arg(long, default_value = "never", help = format!("Steps to prove: {PATTERN}"))]
     pub proof_at: Matcher,
@@ -94,7 +100,7 @@ pub struct Run {
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub stop_at_preimage_larger_than: i64,
     /// Symbols of the program; none if empty
-    #[arg(long, default_value = "meta.json")]
+    #[arg(long, default_value = "meta.json", value_parser = any_path())]
     pub meta: PathBuf,
     #[arg(long, default_value = "%1000000000", help = format!("Steps to log progress at: {PATTERN}"))]
     pub info_at: Matcher,
@@ -107,7 +113,7 @@ pub struct Run {
           default_value = "false", action = ArgAction::Set)]
     pub debug: bool,
     /// File to write the run's counters to
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = any_path())]
     pub debug_info: PathBuf,
     /// Command of the pre-image host, after --
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "HOST COMMAND")]
@@ -121,7 +127,7 @@ pub struct Witness {
     #[arg(long)]
     pub input: PathBuf,
     /// File to write the 188 bytes of the witness to
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = any_path())]
     pub output: PathBuf,
 }
 
@@ -143,7 +149,7 @@ pub struct Inspect {
     #[arg(long)]
     pub input: PathBuf,
     /// Symbols of the program
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = any_path())]
     pub meta: PathBuf,
 }
 
@@ -155,7 +161,7 @@ pub struct Diff {
     /// Another
     pub right: PathBuf,
     /// Symbols of the program
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = any_path())]
     pub meta: PathBuf,
 }
 
@@ -166,7 +172,7 @@ pub struct Disassemble {
     #[arg(long)]
     pub input: PathBuf,
     /// Symbols of the program
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = any_path())]
     pub meta: PathBuf,
     /// Address or symbol to start at; the running thread's pc by default
     #[arg(long)]

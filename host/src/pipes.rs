@@ -116,3 +116,22 @@ pub(crate) fn notice() -> io::Result<(OwnedFd, OwnedFd)> {
 pub(crate) fn hang_up(notice: &OwnedFd) -> (BorrowedFd<'_>, PollFlags) {
     (notice.as_fd(), PollFlags::empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    #[test]
+    fn the_hosts_numbers_are_occupied_but_not_by_its_own_ends() {
+        let (_client, child) = create().unwrap();
+        for number in HOST_FDS {
+            let link = std::fs::read_link(format!("/proc/self/fd/{number}"));
+            assert!(link.is_ok(), "descriptor {number} is free");
+        }
+        for end in &child.ends {
+            assert!(end.as_raw_fd() >= ABOVE_HOST_FDS);
+        }
+    }
+}
