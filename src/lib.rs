@@ -2,8 +2,12 @@
 
 pub mod backtrace;
 pub mod cli;
+pub mod diff;
+pub mod disassemble;
 pub mod failure;
 pub mod files;
+pub mod host;
+pub mod inspect;
 pub mod interrupt;
 pub mod load_elf;
 pub mod log;

@@ -3,7 +3,7 @@
 use carronade::cli::{Cli, Command};
 use carronade::failure::{Failure, Outcome};
 use carronade::log::Logger;
-use carronade::{interrupt, load_elf, run, version, witness};
+use carronade::{diff, disassemble, host, inspect, interrupt, load_elf, run, version, witness};
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::process::ExitCode;
@@ -52,6 +52,10 @@ fn dispatch(cli: &Cli) -> Outcome {
             version::list();
             Ok(())
         }
-        _ => todo!(),
+        Command::Inspect(args) => inspect::run(args, cli.json),
+        Command::Diff(args) => diff::run(args),
+        Command::Disassemble(args) => disassemble::run(args),
+        Command::Host(args) => host::run(args),
+        Command::Demo(_) => todo!(),
     }
 }
