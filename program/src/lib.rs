@@ -14,6 +14,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod chain;
 pub mod client;
 pub mod fmt;
 #[cfg(all(target_arch = "mips64", target_os = "none"))]
