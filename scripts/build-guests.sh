@@ -4,6 +4,7 @@
 #   scripts/build-guests.sh --check    build and compare with the committed SHA256SUMS; copies nothing
 # The ELF files depend on this repository and on the compiler's release only, not on directories.
 set -euo pipefail
+shopt -s inherit_errexit
 
 RELEASE=1.95.0
 GUESTS=(hello verifier)
