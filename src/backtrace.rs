@@ -31,7 +31,9 @@ pub struct CallTracker {
 impl CallTracker {
     /// Looks at the instruction that runs next.
     pub fn observe(&mut self, machine: &Machine, metadata: &Metadata) {
-        let Ok(thread) = machine.state().thread() else { return };
+        let Ok(thread) = machine.state().thread() else {
+            return;
+        };
         if thread.exited.get() {
             self.threads.remove(&thread.id);
             return;
@@ -45,7 +47,10 @@ impl CallTracker {
                 let to = pc.wrapping_add(4) & !0x0fff_ffff | instruction.index() << 2;
                 calls.push(Call { from: pc, to });
             }
-            Opcode::jalr => calls.push(Call { from: pc, to: register }),
+            Opcode::jalr => calls.push(Call {
+                from: pc,
+                to: register,
+            }),
             Opcode::bltzal if (register as i64) < 0 => push_branch(calls, pc, instruction),
             Opcode::bgezal if register as i64 >= 0 => push_branch(calls, pc, instruction),
             Opcode::jr => pop(calls, pc, metadata),
@@ -57,7 +62,14 @@ impl CallTracker {
     pub fn print(&self, state: &State, metadata: &Metadata) {
         let Ok(thread) = state.thread() else { return };
         println!("traceback at pc={:x}. step={}", thread.pc, state.step);
-        for (n, call) in self.threads.get(&thread.id).into_iter().flatten().rev().enumerate() {
+        for (n, call) in self
+            .threads
+            .get(&thread.id)
+            .into_iter()
+            .flatten()
+            .rev()
+            .enumerate()
+        {
             let name = metadata.lookup(call.to);
             println!("\t{n} {:x} in {name} caller={:08x}", call.to, call.from);
         }
@@ -65,7 +77,9 @@ impl CallTracker {
 }
 
 fn push_branch(calls: &mut Vec<Call>, pc: u64, instruction: Instruction) {
-    let to = pc.wrapping_add(4).wrapping_add(instruction.immediate() << 2);
+    let to = pc
+        .wrapping_add(4)
+        .wrapping_add(instruction.immediate() << 2);
     calls.push(Call { from: pc, to });
 }
 
@@ -73,7 +87,10 @@ fn push_branch(calls: &mut Vec<Call>, pc: u64, instruction: Instruction) {
 /// innermost is another one, the calls above it were jumps of their own.
 fn pop(calls: &mut Vec<Call>, pc: u64, metadata: &Metadata) {
     let function = metadata.lookup(pc);
-    if let Some(at) = calls.iter().rposition(|call| metadata.lookup(call.to) == function) {
+    if let Some(at) = calls
+        .iter()
+        .rposition(|call| metadata.lookup(call.to) == function)
+    {
         calls.truncate(at);
     }
 }
@@ -82,18 +99,28 @@ fn pop(calls: &mut Vec<Call>, pc: u64, metadata: &Metadata) {
 /// on the stack looks like a return address because a call stands before it.
 #[must_use]
 pub fn guess(machine: &Machine, metadata: &Metadata) -> String {
-    let Ok(thread) = machine.state().thread() else { return String::new() };
+    let Ok(thread) = machine.state().thread() else {
+        return String::new();
+    };
     let sp = thread.registers[SP] & !7;
-    let words = (0..STACK_WORDS).map(|n| machine.memory().load(sp.wrapping_add(8 * n), Width::Double));
+    let words =
+        (0..STACK_WORDS).map(|n| machine.memory().load(sp.wrapping_add(8 * n), Width::Double));
     let mut frames = vec![thread.pc];
     for address in std::iter::once(thread.registers[RA]).chain(words) {
         if follows_call(machine, metadata, address) && frames.last() != Some(&address) {
             frames.push(address);
         }
     }
-    let mut text = format!("\nguest backtrace (thread {}, guessed from the stack):", thread.id);
+    let mut text = format!(
+        "\nguest backtrace (thread {}, guessed from the stack):",
+        thread.id
+    );
     for (n, address) in frames.iter().take(MAX_FRAMES).enumerate() {
-        let _ = write!(text, "\n  {n:2} 0x{address:x} {}", metadata.lookup(*address));
+        let _ = write!(
+            text,
+            "\n  {n:2} 0x{address:x} {}",
+            metadata.lookup(*address)
+        );
     }
     text
 }
@@ -102,7 +129,9 @@ fn follows_call(machine: &Machine, metadata: &Metadata, address: u64) -> bool {
     let known = !metadata.lookup(address).starts_with('!');
     let call = machine.memory().load(address.wrapping_sub(8), Width::Word) as u32;
     let opcode = Instruction::decode(call).opcode();
-    let is_call =
-        matches!(opcode, Opcode::jal | Opcode::jalr | Opcode::bltzal | Opcode::bgezal);
+    let is_call = matches!(
+        opcode,
+        Opcode::jal | Opcode::jalr | Opcode::bltzal | Opcode::bgezal
+    );
     address & 3 == 0 && known && is_call
 }

@@ -116,7 +116,11 @@ pub struct Run {
     #[arg(long, default_value = "", value_parser = any_path())]
     pub debug_info: PathBuf,
     /// Command of the pre-image host, after --
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "HOST COMMAND")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "HOST COMMAND"
+    )]
     pub host: Vec<OsString>,
 }
 
@@ -138,7 +142,11 @@ pub struct Verify {
     #[arg(long)]
     pub input: PathBuf,
     /// State version whose rules hold
-    #[arg(long = "type", value_name = "NAME", default_value = "multithreaded64-5")]
+    #[arg(
+        long = "type",
+        value_name = "NAME",
+        default_value = "multithreaded64-5"
+    )]
     pub version: String,
 }
 
@@ -186,7 +194,11 @@ pub struct Disassemble {
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Host {
     /// JSON file that maps keys to pre-images
-    #[arg(long, conflicts_with = "data_dir", required_unless_present = "data_dir")]
+    #[arg(
+        long,
+        conflicts_with = "data_dir",
+        required_unless_present = "data_dir"
+    )]
     pub images: Option<PathBuf>,
     /// Folder of pre-images, in the directory or file format of op-program and kona
     #[arg(long)]

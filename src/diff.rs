@@ -18,7 +18,10 @@ pub fn run(args: &cli::Diff) -> Outcome {
     let (left, mut left_memory) = files::read_state(&args.left)?;
     let (right, mut right_memory) = files::read_state(&args.right)?;
     let metadata = files::read_metadata(&args.meta)?.unwrap_or_default();
-    let mut report = Report { metadata, lines: Vec::new() };
+    let mut report = Report {
+        metadata,
+        lines: Vec::new(),
+    };
     report.scalars(&left, &right);
     report.stack("left", &left.left, &right.left);
     report.stack("right", &left.right, &right.right);
@@ -26,15 +29,32 @@ pub fn run(args: &cli::Diff) -> Outcome {
     let hashes = [(&left, &mut left_memory), (&right, &mut right_memory)]
         .map(|(state, memory)| state_hash(&state.witness(&memory.root())));
     if report.lines.is_empty() {
-        println!("the states are equal: {}", const_hex::encode_prefixed(hashes[0]));
+        println!(
+            "the states are equal: {}",
+            const_hex::encode_prefixed(hashes[0])
+        );
         return Ok(());
     }
-    let verdict = if hashes[0] == hashes[1] { "equal, the files are not" } else { "different" };
+    let verdict = if hashes[0] == hashes[1] {
+        "equal, the files are not"
+    } else {
+        "different"
+    };
     println!("state hashes are {verdict}:");
-    println!("  {} step {}", const_hex::encode_prefixed(hashes[0]), left.step);
-    println!("  {} step {}", const_hex::encode_prefixed(hashes[1]), right.step);
+    println!(
+        "  {} step {}",
+        const_hex::encode_prefixed(hashes[0]),
+        left.step
+    );
+    println!(
+        "  {} step {}",
+        const_hex::encode_prefixed(hashes[1]),
+        right.step
+    );
     println!("first difference: {}", report.lines[0]);
-    report.lines[1..].iter().for_each(|line| println!("also: {line}"));
+    report.lines[1..]
+        .iter()
+        .for_each(|line| println!("also: {line}"));
     Err(Failure::No)
 }
 
@@ -63,14 +83,25 @@ impl Report {
         self.hex("heap", left.heap, right.heap);
         let key = |state: &State| const_hex::encode_prefixed(state.preimage_key);
         self.differ("pre-image key", key(left), key(right));
-        self.differ("pre-image offset", left.preimage_offset, right.preimage_offset);
+        self.differ(
+            "pre-image offset",
+            left.preimage_offset,
+            right.preimage_offset,
+        );
         let reservation = |state: &State| {
             let held = state.reservation;
-            format!("status {} at 0x{:x} by thread {}", held.status, held.address, held.owner)
+            format!(
+                "status {} at 0x{:x} by thread {}",
+                held.status, held.address, held.owner
+            )
         };
         self.differ("reservation", reservation(left), reservation(right));
         let quantum = |state: &State| state.steps_since_context_switch;
-        self.differ("steps since the context switch", quantum(left), quantum(right));
+        self.differ(
+            "steps since the context switch",
+            quantum(left),
+            quantum(right),
+        );
         let direction = |state: &State| state.traverse_right.get();
         self.differ("traverseRight", direction(left), direction(right));
         self.differ("next thread id", left.next_thread_id, right.next_thread_id);
@@ -80,7 +111,11 @@ impl Report {
 
     fn stack(&mut self, side: &str, left: &ThreadStack, right: &ThreadStack) {
         let ids = |stack: &ThreadStack| {
-            stack.threads.iter().map(|thread| thread.id).collect::<Vec<_>>()
+            stack
+                .threads
+                .iter()
+                .map(|thread| thread.id)
+                .collect::<Vec<_>>()
         };
         self.differ(
             &format!("threads on the {side} stack, bottom first"),
@@ -107,7 +142,11 @@ impl Report {
         self.hex(&format!("{name} hi"), left.hi, right.hi);
         self.hex(&format!("{name} lo"), left.lo, right.lo);
         for (n, (a, b)) in (0..).zip(left.registers.into_iter().zip(right.registers)) {
-            self.hex(&format!("{name} ${} (register {n})", register_name(n)), a, b);
+            self.hex(
+                &format!("{name} ${} (register {n})", register_name(n)),
+                a,
+                b,
+            );
         }
     }
 
@@ -130,21 +169,34 @@ impl Report {
                 }
                 (a, _) => {
                     let side = if a.is_some() { "first" } else { "second" };
-                    let zero = a.or(right.page(page)).is_some_and(|page| *page == [0; 4096]);
-                    let note = if zero { " (zeros, which the hash does not tell)" } else { "" };
+                    let zero = a
+                        .or(right.page(page))
+                        .is_some_and(|page| *page == [0; 4096]);
+                    let note = if zero {
+                        " (zeros, which the hash does not tell)"
+                    } else {
+                        ""
+                    };
                     let at = page << 12;
-                    self.lines.push(format!("page 0x{at:x} is only in the {side} state{note}"));
+                    self.lines
+                        .push(format!("page 0x{at:x} is only in the {side} state{note}"));
                 }
             }
         }
         if words == MAX_WORDS {
-            self.lines.push(format!("{differing} pages differ in all; only {words} words shown"));
+            self.lines.push(format!(
+                "{differing} pages differ in all; only {words} words shown"
+            ));
         }
     }
 
     fn word(&mut self, address: u64, left: &[u8], right: &[u8]) {
         let name = self.metadata.lookup(address);
-        let name = if name.starts_with('!') { String::new() } else { format!(" in {name}") };
+        let name = if name.starts_with('!') {
+            String::new()
+        } else {
+            format!(" in {name}")
+        };
         let what = format!("memory at 0x{address:x}{name}");
         self.differ(&what, const_hex::encode(left), const_hex::encode(right));
     }

@@ -18,7 +18,10 @@ pub fn run(args: &cli::Disassemble) -> Outcome {
     let (state, memory) = files::read_state(&args.input)?;
     let metadata = files::read_metadata(&args.meta)?.unwrap_or_default();
     let (start, size) = place(args.at.as_deref(), &state, &metadata)?;
-    let count = args.count.or(size.map(|bytes| bytes / 4)).unwrap_or(DEFAULT_COUNT);
+    let count = args
+        .count
+        .or(size.map(|bytes| bytes / 4))
+        .unwrap_or(DEFAULT_COUNT);
     let running = state.thread().map(|thread| thread.pc).ok();
     for n in 0..count {
         let pc = start.wrapping_add(4 * n);
@@ -35,7 +38,10 @@ pub fn run(args: &cli::Disassemble) -> Outcome {
 
 fn symbol_at(metadata: &Metadata, address: u64) -> Option<String> {
     let name = metadata.lookup(address);
-    let starts = metadata.symbols.binary_search_by_key(&address, |symbol| symbol.start).is_ok();
+    let starts = metadata
+        .symbols
+        .binary_search_by_key(&address, |symbol| symbol.start)
+        .is_ok();
     (starts && !name.starts_with('!')).then(|| name.to_owned())
 }
 

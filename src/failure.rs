@@ -45,6 +45,10 @@ impl fmt::Display for Failure {
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        if crate::interrupt::requested() { Failure::Interrupted } else { Failure::Error(error.into()) }
+        if crate::interrupt::requested() {
+            Failure::Interrupted
+        } else {
+            Failure::Error(error.into())
+        }
     }
 }

@@ -28,7 +28,10 @@ const PERMISSIONS: u32 = 0o755;
 /// When it does not end in `.bin` or `.bin.gz`.
 pub fn packing(path: &Path) -> Result<Packing> {
     Packing::of_name(&path.to_string_lossy()).ok_or_else(|| {
-        anyhow!("{}: only binary states are supported, named .bin or .bin.gz", path.display())
+        anyhow!(
+            "{}: only binary states are supported, named .bin or .bin.gz",
+            path.display()
+        )
     })
 }
 
@@ -67,7 +70,9 @@ fn open(path: &Path) -> Result<File> {
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let (mut file, mut bytes) = (open(path)?, Vec::new());
     let read = if path.extension().is_some_and(|extension| extension == "gz") {
-        MultiGzDecoder::new(file).take(codec::MAX_DECOMPRESSED).read_to_end(&mut bytes)
+        MultiGzDecoder::new(file)
+            .take(codec::MAX_DECOMPRESSED)
+            .read_to_end(&mut bytes)
     } else {
         file.read_to_end(&mut bytes)
     };
@@ -106,7 +111,11 @@ pub fn read_metadata(path: &Path) -> Result<Option<Metadata>> {
 pub fn check_parent(path: &Path) -> Result<()> {
     let parent = parent(path);
     if !path.as_os_str().is_empty() && !parent.is_dir() {
-        bail!("cannot write {}: folder {} does not exist", path.display(), parent.display());
+        bail!(
+            "cannot write {}: folder {} does not exist",
+            path.display(),
+            parent.display()
+        );
     }
     Ok(())
 }
@@ -134,16 +143,23 @@ fn write_inner(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
     check_parent(path)?;
     // A device or a pipe is written to, not replaced.
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-        return Ok(write_through(File::options().write(true).open(path)?, write)?);
+        return Ok(write_through(
+            File::options().write(true).open(path)?,
+            write,
+        )?);
     }
-    let name = path.file_name().context("it has no file name")?.to_string_lossy();
+    let name = path
+        .file_name()
+        .context("it has no file name")?
+        .to_string_lossy();
     let file = Builder::new()
         .prefix(&format!(".{name}."))
         .suffix(".tmp")
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(parent(path))?;
     write_through(file.as_file(), write)?;
-    file.as_file().set_permissions(Permissions::from_mode(PERMISSIONS))?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(PERMISSIONS))?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
@@ -179,7 +195,10 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Outcome {
     match path.to_string_lossy().as_ref() {
         "" => Ok(()),
         "-" => {
-            io::stdout().lock().write_all(text.as_bytes()).context("cannot write to stdout")?;
+            io::stdout()
+                .lock()
+                .write_all(text.as_bytes())
+                .context("cannot write to stdout")?;
             Ok(())
         }
         name if name.ends_with(".gz") => write_atomically(path, |out| {

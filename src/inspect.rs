@@ -19,12 +19,17 @@ pub fn run(args: &cli::Inspect, as_json: bool) -> Outcome {
     let root = memory.root();
     let hash = state_hash(&state.witness(&root));
     if as_json {
-        return files::write_json(Path::new("-"), &to_json(&state, &memory, &metadata, [hash, root]));
+        return files::write_json(
+            Path::new("-"),
+            &to_json(&state, &memory, &metadata, [hash, root]),
+        );
     }
     print_scalars(&state, [hash, root]);
     for (side, stack) in [("left", &state.left), ("right", &state.right)] {
         for thread in stack.threads.iter().rev() {
-            let runs = state.thread().is_ok_and(|running| std::ptr::eq(running, thread));
+            let runs = state
+                .thread()
+                .is_ok_and(|running| std::ptr::eq(running, thread));
             print_thread(thread, side, runs, &metadata);
         }
     }
@@ -39,18 +44,27 @@ fn print_scalars(state: &State, [hash, root]: [[u8; 32]; 2]) {
     println!("memory root      {}", const_hex::encode_prefixed(root));
     println!("step             {}", state.step);
     println!("steps in quantum {}", state.steps_since_context_switch);
-    println!("exited           {} (code {})", state.exited, state.exit_code);
+    println!(
+        "exited           {} (code {})",
+        state.exited, state.exit_code
+    );
     println!("heap             0x{:x}", state.heap);
     let key = const_hex::encode_prefixed(state.preimage_key);
     println!("pre-image        {key} at {}", state.preimage_offset);
     let reservation = state.reservation;
     println!(
         "reservation      {} at 0x{:x}, thread {}",
-        ["none", "word", "double"].get(usize::from(reservation.status)).unwrap_or(&"unknown"),
+        ["none", "word", "double"]
+            .get(usize::from(reservation.status))
+            .unwrap_or(&"unknown"),
         reservation.address,
         reservation.owner
     );
-    let direction = if state.traverse_right.get() { "right" } else { "left" };
+    let direction = if state.traverse_right.get() {
+        "right"
+    } else {
+        "left"
+    };
     println!(
         "threads          {} on the left, {} on the right, running {direction}; next id {}",
         state.left.threads.len(),
@@ -102,7 +116,12 @@ fn print_ranges(memory: &Memory) {
     }
 }
 
-fn to_json(state: &State, memory: &Memory, metadata: &Metadata, [hash, root]: [[u8; 32]; 2]) -> Value {
+fn to_json(
+    state: &State,
+    memory: &Memory,
+    metadata: &Metadata,
+    [hash, root]: [[u8; 32]; 2],
+) -> Value {
     let hex = |number: u64| format!("0x{number:x}");
     let thread = |thread: &Thread| {
         json!({

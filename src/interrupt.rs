@@ -35,7 +35,11 @@ pub struct Interruptible<T>(pub T);
 
 fn check() -> io::Result<()> {
     // Not ErrorKind::Interrupted: the standard library repeats calls that fail so.
-    if requested() { Err(io::Error::other("interrupted")) } else { Ok(()) }
+    if requested() {
+        Err(io::Error::other("interrupted"))
+    } else {
+        Ok(())
+    }
 }
 
 impl<T: Read> Read for Interruptible<T> {

@@ -2,6 +2,7 @@
 
 pub mod backtrace;
 pub mod cli;
+pub mod demo;
 pub mod diff;
 pub mod disassemble;
 pub mod failure;

@@ -95,7 +95,10 @@ impl Logger {
     /// The same logger, writing above a progress bar.
     #[must_use]
     pub fn above(&self, bar: ProgressBar) -> Self {
-        Self { form: self.form, bar: Some(bar) }
+        Self {
+            form: self.form,
+            bar: Some(bar),
+        }
     }
 
     /// Writes one line.
@@ -160,7 +163,10 @@ fn plain(value: &Value) -> String {
 
 /// Go's `log/slog` quotes empty text and text with spaces, quotes, `=` or unprintables.
 fn needs_quotes(text: &str) -> bool {
-    text.is_empty() || text.chars().any(|c| c == '"' || c == '=' || c.is_whitespace() || c.is_control())
+    text.is_empty()
+        || text
+            .chars()
+            .any(|c| c == '"' || c == '=' || c.is_whitespace() || c.is_control())
 }
 
 /// Go's `strconv.Quote`, for printable text and control characters.
@@ -194,7 +200,13 @@ fn quote(text: &str) -> String {
 /// below 1e-4 and from 1e6 on.
 fn go_float(number: f64) -> String {
     if !number.is_finite() {
-        return if number.is_nan() { "NaN".into() } else if number > 0.0 { "+Inf".into() } else { "-Inf".into() };
+        return if number.is_nan() {
+            "NaN".into()
+        } else if number > 0.0 {
+            "+Inf".into()
+        } else {
+            "-Inf".into()
+        };
     }
     let scientific = format!("{number:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -224,7 +236,9 @@ fn json(level: Level, message: &str, fields: &[Field<'_>]) -> String {
 
 /// UTC, in geth's form: `2006-01-02T15:04:05+0000`.
 fn timestamp() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = civil(days as i64);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -239,7 +253,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day_of_year = day - (365 * year + year / 4 - year / 100);
     let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = era * 400 + year + i64::from(month <= 2);
     (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
@@ -250,18 +268,30 @@ mod tests {
 
     #[test]
     fn lines_look_as_slog_writes_them() {
-        let fields = [("module", "vm".into()), ("step", 7u64.into()), ("mem", "1.7 MiB".into())];
+        let fields = [
+            ("module", "vm".into()),
+            ("step", 7u64.into()),
+            ("mem", "1.7 MiB".into()),
+        ];
         let line = text(&[("level", "INFO".into())], "Loaded input state", &fields);
-        assert_eq!(line, "level=INFO msg=\"Loaded input state\" module=vm step=7 mem=\"1.7 MiB\"");
+        assert_eq!(
+            line,
+            "level=INFO msg=\"Loaded input state\" module=vm step=7 mem=\"1.7 MiB\""
+        );
         assert_eq!(plain(&"a\"b\n\u{1}\\".into()), "\"a\\\"b\\n\\x01\\\\\"");
         assert_eq!(plain(&"".into()), "\"\"");
     }
 
     #[test]
     fn floats_look_as_go_writes_them() {
-        for (number, text) in
-            [(0.0, "0"), (1.5, "1.5"), (24_123_456.75, "2.412345675e+07"), (123_456.5, "123456.5"), (1e21, "1e+21"), (1e-5, "1e-05")]
-        {
+        for (number, text) in [
+            (0.0, "0"),
+            (1.5, "1.5"),
+            (24_123_456.75, "2.412345675e+07"),
+            (123_456.5, "123456.5"),
+            (1e21, "1e+21"),
+            (1e-5, "1e-05"),
+        ] {
             assert_eq!(go_float(number), text);
         }
     }

@@ -3,7 +3,9 @@
 use carronade::cli::{Cli, Command};
 use carronade::failure::{Failure, Outcome};
 use carronade::log::Logger;
-use carronade::{diff, disassemble, host, inspect, interrupt, load_elf, run, version, witness};
+use carronade::{
+    demo, diff, disassemble, host, inspect, interrupt, load_elf, run, version, witness,
+};
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::process::ExitCode;
@@ -29,7 +31,9 @@ fn parse() -> Outcome<Cli> {
             std::process::exit(0)
         }
         // One line, and exit code 1: 2 means a VM panic.
-        _ => Err(Failure::Error(anyhow::anyhow!(one_line(&error.to_string())))),
+        _ => Err(Failure::Error(anyhow::anyhow!(one_line(
+            &error.to_string()
+        )))),
     })
 }
 
@@ -56,6 +60,6 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Diff(args) => diff::run(args),
         Command::Disassemble(args) => disassemble::run(args),
         Command::Host(args) => host::run(args),
-        Command::Demo(_) => todo!(),
+        Command::Demo(args) => demo::run(args, &logger),
     }
 }

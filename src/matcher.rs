@@ -86,11 +86,19 @@ fn go_number(text: &str) -> Option<u64> {
         _ => (10, &lower[..]),
     };
     // Only a prefix may stand before the first underscore without a digit.
-    let digits = if base == 10 { digits } else { digits.strip_prefix('_').unwrap_or(digits) };
-    let well_formed = digits.split('_').all(|group| {
-        !group.is_empty() && group.chars().all(|c| c.is_digit(base))
-    });
-    if well_formed { u64::from_str_radix(&digits.replace('_', ""), base).ok() } else { None }
+    let digits = if base == 10 {
+        digits
+    } else {
+        digits.strip_prefix('_').unwrap_or(digits)
+    };
+    let well_formed = digits
+        .split('_')
+        .all(|group| !group.is_empty() && group.chars().all(|c| c.is_digit(base)));
+    if well_formed {
+        u64::from_str_radix(&digits.replace('_', ""), base).ok()
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -116,8 +124,24 @@ mod tests {
             assert_eq!(text.parse(), Ok(want), "{text}");
         }
         for text in [
-            "sometimes", "=", "%", "%0", "%0x0", "=-1", "=+1", "=1__0", "=_1", "=1_", "=0x", "=09", "= 1",
-            "=18446744073709551616", "123", "é", "=é", "=0b2",
+            "sometimes",
+            "=",
+            "%",
+            "%0",
+            "%0x0",
+            "=-1",
+            "=+1",
+            "=1__0",
+            "=_1",
+            "=1_",
+            "=0x",
+            "=09",
+            "= 1",
+            "=18446744073709551616",
+            "123",
+            "é",
+            "=é",
+            "=0b2",
         ] {
             assert!(text.parse::<Matcher>().is_err(), "{text}");
         }
@@ -125,7 +149,12 @@ mod tests {
 
     #[test]
     fn the_next_match_is_the_first_after() {
-        for matcher in [Matcher::Never, Matcher::Always, Matcher::At(7), Matcher::Every(5)] {
+        for matcher in [
+            Matcher::Never,
+            Matcher::Always,
+            Matcher::At(7),
+            Matcher::Every(5),
+        ] {
             for step in 0..20 {
                 let next = matcher.next_after(step);
                 assert!((step + 1..next.min(30)).all(|step| !matcher.matches(step)));

@@ -17,15 +17,26 @@ pub struct Proof {
     state_data: Vec<u8>,
     #[serde(with = "const_hex::serde")]
     proof_data: Vec<u8>,
-    #[serde(default, with = "const_hex::serde", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        with = "const_hex::serde",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     oracle_key: Vec<u8>,
-    #[serde(default, with = "const_hex::serde", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        with = "const_hex::serde",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     oracle_value: Vec<u8>,
     #[serde(default, skip_serializing_if = "is_zero")]
     oracle_offset: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands it a reference"
+)]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -58,9 +69,9 @@ impl Proof {
         let oracle = match (self.oracle_key.as_slice(), self.oracle_value.is_empty()) {
             ([], true) if self.oracle_offset == 0 => None,
             (key, _) => Some(OracleData {
-                key: key.try_into().map_err(|_| {
-                    anyhow::anyhow!("oracle-key has {} bytes, not 32", key.len())
-                })?,
+                key: key
+                    .try_into()
+                    .map_err(|_| anyhow::anyhow!("oracle-key has {} bytes, not 32", key.len()))?,
                 value: self.oracle_value,
                 offset: self.oracle_offset,
             }),

@@ -39,12 +39,18 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
     let stop = PreimageStop::from_flags(args)?;
     let metadata = files::read_metadata(&args.meta)?;
     if metadata.is_none() {
-        logger.vm("no metadata file specified, defaulting to empty metadata", &[]);
+        logger.vm(
+            "no metadata file specified, defaulting to empty metadata",
+            &[],
+        );
     }
     let (state, memory) = files::read_state(&args.input)?;
     let progress = Progress::new(&state, args.stop_at);
     let logger = progress.logger(logger);
-    logger.vm("Loaded input state", &[("version", state.version.name().into())]);
+    logger.vm(
+        "Loaded input state",
+        &[("version", state.version.name().into())],
+    );
     let host = SharedOracle::start(args, &state.replay_hint)?;
     let output = Box::new(GuestLog(logger.clone()));
     let machine = Machine::new(state, memory, Box::new(host.clone()), output);
@@ -117,7 +123,9 @@ impl SharedOracle {
 
     /// Ends the host; how it ends is logged, but does not count.
     fn finish(&self, logger: &Logger) {
-        let Some(oracle) = self.lock().take() else { return };
+        let Some(oracle) = self.lock().take() else {
+            return;
+        };
         let problem = match oracle.shutdown().status {
             Some(status) if status.success() => return,
             Some(status) => status.to_string(),
@@ -170,7 +178,10 @@ impl Session<'_> {
             }
         }
         let state = self.machine.state();
-        let fields = [("exited", state.exited.into()), ("code", u64::from(state.exit_code).into())];
+        let fields = [
+            ("exited", state.exited.into()),
+            ("code", u64::from(state.exit_code).into()),
+        ];
         self.logger.vm("Execution stopped", &fields);
         if let Some(calls) = &self.calls {
             calls.print(self.machine.state(), &self.metadata);
@@ -208,7 +219,10 @@ impl Session<'_> {
         }
         let until = self.next_event(step);
         self.observe();
-        let end = self.machine.run(until, self.stop.watch()).map_err(|error| self.panic(error))?;
+        let end = self
+            .machine
+            .run(until, self.stop.watch())
+            .map_err(|error| self.panic(error))?;
         self.progress.set(self.machine.state().step);
         if let Some(profile) = &mut self.profile {
             profile.sample(&self.machine);
@@ -238,7 +252,10 @@ impl Session<'_> {
     /// Whether the pre-image that a step read, if it did, ends the run.
     fn preimage_read(&self, step: u64) -> bool {
         let reader = self.machine.preimages();
-        let Some(read) = reader.last_read().filter(|_| self.stop.watch() != Watch::Nothing) else {
+        let Some(read) = reader
+            .last_read()
+            .filter(|_| self.stop.watch() != Watch::Nothing)
+        else {
             return false;
         };
         match self.stop.decide(read, reader.value().len(), step) {
@@ -271,7 +288,11 @@ impl Session<'_> {
     }
 
     fn finish(&mut self) -> Outcome {
-        files::write_state(&self.args.output, self.machine.state(), self.machine.memory())?;
+        files::write_state(
+            &self.args.output,
+            self.machine.state(),
+            self.machine.memory(),
+        )?;
         files::write_json(&self.args.debug_info, &self.machine.debug_info())?;
         if let Some(profile) = &self.profile {
             profile.write(Path::new("cpu.pprof"), &self.metadata)?;

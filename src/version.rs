@@ -8,7 +8,10 @@ use carronade_emulator::state::{StateVersion, VERSION_NAMES};
 /// # Errors
 /// When this machine does not run it.
 pub fn by_name(name: &str) -> Result<StateVersion> {
-    if let Some(version) = StateVersion::ALL.into_iter().find(|version| version.name() == name) {
+    if let Some(version) = StateVersion::ALL
+        .into_iter()
+        .find(|version| version.name() == name)
+    {
         return Ok(version);
     }
     let ours = StateVersion::ALL.map(StateVersion::name).join(" and ");
@@ -26,6 +29,9 @@ pub fn list() {
     println!("Available cannon versions:");
     for version in StateVersion::ALL {
         let number = version.number();
-        println!("filename: cannon-{number}\tversion: {} ({number})", version.name());
+        println!(
+            "filename: cannon-{number}\tversion: {} ({number})",
+            version.name()
+        );
     }
 }

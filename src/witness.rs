@@ -52,10 +52,16 @@ pub fn run(args: &cli::Witness) -> Outcome {
 pub fn run_verify(args: &cli::Verify) -> Outcome {
     let version = version::by_name(&args.version)?;
     let proof: Proof = files::read_json(&args.input)?;
-    let witness = proof.into_witness().with_context(|| format!("{}", args.input.display()))?;
+    let witness = proof
+        .into_witness()
+        .with_context(|| format!("{}", args.input.display()))?;
     match verify(version, &witness) {
         Ok(post) => {
-            println!("step {} verified, post {}", witness.step, const_hex::encode_prefixed(post));
+            println!(
+                "step {} verified, post {}",
+                witness.step,
+                const_hex::encode_prefixed(post)
+            );
             Ok(())
         }
         Err(refusal) => Err(Failure::Error(anyhow!("proof refused: {refusal}"))),

@@ -18,7 +18,11 @@ impl GuestOutput for GuestLog {
         } else {
             ("data", const_hex::encode_prefixed(bytes))
         };
-        let fields = [("module", "guest".into()), ("stream", name.into()), (key, Value::Text(value))];
+        let fields = [
+            ("module", "guest".into()),
+            ("stream", name.into()),
+            (key, Value::Text(value)),
+        ];
         self.0.log(Level::Info, "", &fields);
     }
 }

@@ -36,28 +36,47 @@ impl PreimageStop {
     fn from_text(text: &str) -> Result<Self> {
         let mut parts = text.split('@');
         let prefix = parts.next().unwrap_or_default();
-        let prefix = prefix.strip_prefix("0x").or(prefix.strip_prefix("0X")).unwrap_or(prefix);
+        let prefix = prefix
+            .strip_prefix("0x")
+            .or(prefix.strip_prefix("0X"))
+            .unwrap_or(prefix);
         // An odd digit stands for a whole byte, as in go-ethereum's FromHex.
-        let padded = if prefix.len() % 2 == 1 { format!("0{prefix}") } else { prefix.into() };
+        let padded = if prefix.len() % 2 == 1 {
+            format!("0{prefix}")
+        } else {
+            prefix.into()
+        };
         let prefix = const_hex::decode(padded).context("the key prefix is not hex")?;
         if prefix.len() > 32 {
             bail!("the key prefix is longer than a key");
         }
         let mut number = |what| match parts.next() {
-            Some(digits) => digits.parse().with_context(|| format!("the {what} is not a number")),
+            Some(digits) => digits
+                .parse()
+                .with_context(|| format!("the {what} is not a number")),
             None => Ok(0),
         };
         let (offset, first_step) = (number("offset")?, number("first step")?);
         if parts.next().is_some() {
             bail!("it has more than three parts");
         }
-        Ok(Self { prefix, offset, first_step, ..Self::default() })
+        Ok(Self {
+            prefix,
+            offset,
+            first_step,
+            ..Self::default()
+        })
     }
 
     fn from_type(name: &str) -> Result<Self> {
         let kind = match name {
             "" => return Ok(Self::default()),
-            "any" => return Ok(Self { any: true, ..Self::default() }),
+            "any" => {
+                return Ok(Self {
+                    any: true,
+                    ..Self::default()
+                });
+            }
             "local" => key_type::LOCAL,
             "keccak" => key_type::KECCAK256,
             "sha256" => key_type::SHA256,
@@ -67,26 +86,40 @@ impl PreimageStop {
                 "invalid preimage type {name:?}: use local, keccak, sha256, blob, precompile or any"
             ),
         };
-        Ok(Self { prefix: vec![kind], ..Self::default() })
+        Ok(Self {
+            prefix: vec![kind],
+            ..Self::default()
+        })
     }
 
     /// What a run must watch for.
     #[must_use]
     pub fn watch(&self) -> Watch {
         let never = !self.any && self.prefix.is_empty() && self.larger_than == 0;
-        if never { Watch::Nothing } else { Watch::PreimageReads }
+        if never {
+            Watch::Nothing
+        } else {
+            Watch::PreimageReads
+        }
     }
 
     /// Whether a read ends the run: if so, the fields of the log line that says it.
     /// `size` is the pre-image's with its length prefix.
     #[must_use]
-    pub fn decide(&self, read: &PreimageRead, size: usize, step: u64) -> Option<Vec<Field<'static>>> {
+    pub fn decide(
+        &self,
+        read: &PreimageRead,
+        size: usize,
+        step: u64,
+    ) -> Option<Vec<Field<'static>>> {
         if self.any {
             return Some(Vec::new());
         }
         let prefix: Field<'static> = ("keyPrefix", const_hex::encode(&self.prefix).into());
-        let sizes: [Field<'static>; 2] =
-            [("size", (size as u64).into()), ("min", Value::Text(self.larger_than.to_string()))];
+        let sizes: [Field<'static>; 2] = [
+            ("size", (size as u64).into()),
+            ("min", Value::Text(self.larger_than.to_string())),
+        ];
         let has_prefix = !self.prefix.is_empty();
         let prefix_matches = has_prefix && read.key.starts_with(&self.prefix);
         let size_matches = self.larger_than != 0 && size as i64 > self.larger_than;
@@ -96,7 +129,13 @@ impl PreimageStop {
             return hit.then(|| [shown, sizes.to_vec()].concat());
         }
         let hit = prefix_matches && read.offset == self.offset && step >= self.first_step;
-        hit.then(|| vec![prefix, ("offset", read.offset.into()), ("step", step.into())])
+        hit.then(|| {
+            vec![
+                prefix,
+                ("offset", read.offset.into()),
+                ("step", step.into()),
+            ]
+        })
     }
 }
 
@@ -135,7 +174,12 @@ mod tests {
         let stop = PreimageStop::from_type("keccak").unwrap();
         assert!(stop.decide(&read(2, 0), 10, 0).is_some());
         assert!(stop.decide(&read(2, 1), 10, 0).is_none());
-        assert!(PreimageStop::from_type("any").unwrap().decide(&read(9, 9), 0, 0).is_some());
+        assert!(
+            PreimageStop::from_type("any")
+                .unwrap()
+                .decide(&read(9, 9), 0, 0)
+                .is_some()
+        );
         assert_eq!(PreimageStop::default().watch(), Watch::Nothing);
         assert!(PreimageStop::from_type("blub").is_err());
         for bad in ["0xzz", "02@", "02@x", "02@1@2@3", &"00".repeat(33)] {

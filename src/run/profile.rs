@@ -54,11 +54,17 @@ impl Profile {
         let mut strings = Strings::default();
         let mut functions: BTreeMap<&str, u64> = BTreeMap::new();
         let mut out = Vec::new();
-        let kind = [(1, strings.id("steps")), (2, strings.id("count"))].map(number).concat();
+        let kind = [(1, strings.id("steps")), (2, strings.id("count"))]
+            .map(number)
+            .concat();
         message(&mut out, 1, &kind);
         for (location, (pc, count)) in (1..).zip(&self.samples) {
             let value = count * INTERVAL;
-            message(&mut out, 2, &[(1, location), (2, value)].map(number).concat());
+            message(
+                &mut out,
+                2,
+                &[(1, location), (2, value)].map(number).concat(),
+            );
             let next = functions.len() as u64 + 1;
             let function = *functions.entry(metadata.lookup(*pc)).or_insert(next);
             let mut body = [(1, location), (3, *pc)].map(number).concat();
@@ -67,7 +73,11 @@ impl Profile {
         }
         for (name, id) in functions {
             let name = strings.id(name);
-            message(&mut out, 5, &[(1, id), (2, name), (3, name)].map(number).concat());
+            message(
+                &mut out,
+                5,
+                &[(1, id), (2, name), (3, name)].map(number).concat(),
+            );
         }
         for text in &strings.list {
             message(&mut out, 6, text.as_bytes());
@@ -86,7 +96,10 @@ struct Strings {
 
 impl Default for Strings {
     fn default() -> Self {
-        Self { list: vec![String::new()], ids: HashMap::new() }
+        Self {
+            list: vec![String::new()],
+            ids: HashMap::new(),
+        }
     }
 }
 
