@@ -21,14 +21,26 @@ fn carronade(folder: &Path, words: &[&str]) {
 fn hello(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("hello.elf"), support::elf("hello")).expect("a file");
-    carronade(folder.path(), &["load-elf", "--type", "multithreaded64-5", "--path", "hello.elf"]);
+    carronade(
+        folder.path(),
+        &[
+            "load-elf",
+            "--type",
+            "multithreaded64-5",
+            "--path",
+            "hello.elf",
+        ],
+    );
     let mut group = criterion.benchmark_group("process");
     group.sample_size(20);
     group.bench_function("hello", |bencher| {
         bencher.iter(|| carronade(folder.path(), &["run", "--input", "state.bin.gz"]));
     });
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage of children");
-    println!("process/hello: at most {:.1} MB resident", usage.max_rss() as f64 / 1000.0);
+    println!(
+        "process/hello: at most {:.1} MB resident",
+        usage.max_rss() as f64 / 1000.0
+    );
 }
 
 criterion_group!(benches, hello);

@@ -7,8 +7,11 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use support::CpuTime;
 
 /// Guest, and the steps to run of it; the reference's rate on them is in the README.
-const GUESTS: [(&str, u64); 3] =
-    [("keccakloop", 60_000_000), ("sortmap", 42_653_210), ("goroutines", 2_668_056)];
+const GUESTS: [(&str, u64); 3] = [
+    ("keccakloop", 60_000_000),
+    ("sortmap", 42_653_210),
+    ("goroutines", 2_668_056),
+];
 
 fn interpreter(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("interpreter");

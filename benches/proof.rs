@@ -15,7 +15,9 @@ fn proof(criterion: &mut Criterion<CpuTime>) {
 
     let loaded = || {
         let mut machine = support::machine(&elf);
-        machine.run(1_000_000, Watch::Nothing).expect("the guest runs");
+        machine
+            .run(1_000_000, Watch::Nothing)
+            .expect("the guest runs");
         machine
     };
     let pages = loaded().memory().page_count() as u64;

@@ -53,7 +53,9 @@ pub fn elf(guest: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/guests");
     let file = File::open(folder.join(format!("{guest}.elf.gz"))).expect("the guest is there");
     let mut bytes = Vec::new();
-    GzDecoder::new(file).read_to_end(&mut bytes).expect("the guest unpacks");
+    GzDecoder::new(file)
+        .read_to_end(&mut bytes)
+        .expect("the guest unpacks");
     bytes
 }
 
