@@ -9,6 +9,9 @@ use std::collections::HashMap;
 const WORDS: usize = PAGE_SIZE / 4;
 const SLOTS: usize = 256;
 const NO_PAGE: u64 = u64::MAX;
+/// How many pages stay decoded, 10 KiB each. A program that runs through more, if only
+/// because it runs astray through empty memory, begins anew.
+const MAX_PAGES: usize = 8192;
 
 static NO_CODE: CodePage = CodePage {
     instructions: [Instruction::decode(0); WORDS],
@@ -122,6 +125,12 @@ impl CodeCache {
     #[cold]
     pub(crate) fn fetch(&mut self, memory: &mut Memory, pc: u64) {
         let page = pc >> PAGE_SHIFT;
+        if self.pages.len() >= MAX_PAGES && !self.positions.contains_key(&page) {
+            self.positions
+                .keys()
+                .for_each(|page| memory.unmark_code(*page));
+            *self = Self::default();
+        }
         let position = *self.positions.entry(page).or_insert_with(|| {
             memory.mark_code(page);
             self.pages.push(CodePage::decode(memory, page));
@@ -137,5 +146,23 @@ impl CodeCache {
                 self.pages[*position as usize].refresh(memory, address);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_through_empty_memory_keeps_a_bounded_number_of_pages() {
+        let (mut memory, mut code) = (Memory::without_reservation(), CodeCache::default());
+        for page in 0..MAX_PAGES as u64 + 10 {
+            let pc = page << PAGE_SHIFT;
+            code.fetch(&mut memory, pc);
+            assert!(code.at_hand(pc).is_some());
+        }
+        assert_eq!(code.pages.len(), 10);
+        assert!(code.at_hand(0).is_none());
+        assert_eq!(memory.page_count(), 0, "executing makes no page exist");
     }
 }

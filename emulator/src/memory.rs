@@ -262,6 +262,9 @@ impl Memory {
     /// Says that nothing decoded from the page is in use any more.
     pub fn unmark_code(&mut self, page: u64) {
         *self.attributes_mut(page) &= !CODE;
+        if self.far.get(&page).is_some_and(|far| far.attributes == 0) {
+            self.far.remove(&page);
+        }
     }
 
     /// Number of pages that exist.
