@@ -88,7 +88,7 @@ fn spare_bases(row: &Row, word: u32, letter: u8) -> u32 {
     }
     let register = (word & mask) >> mask.trailing_zeros();
     if BASES.contains(&(register as u8)) {
-        word & !mask | register - 8 << mask.trailing_zeros()
+        word & !mask | (register - 8) << mask.trailing_zeros()
     } else {
         word
     }
