@@ -7,5 +7,6 @@ mod delay_slots;
 mod differential;
 mod harness;
 mod linked;
+mod random;
 mod scheduling;
 mod self_modifying;
