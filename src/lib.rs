@@ -1,1 +1,19 @@
-//! The command line of Carronade.
+//! The command line of Carronade: Cannon's commands, and a few more.
+
+pub mod backtrace;
+pub mod cli;
+pub mod demo;
+pub mod diff;
+pub mod disassemble;
+pub mod failure;
+pub mod files;
+pub mod host;
+pub mod inspect;
+pub mod interrupt;
+pub mod load_elf;
+pub mod log;
+pub mod matcher;
+pub mod proof;
+pub mod run;
+pub mod version;
+pub mod witness;

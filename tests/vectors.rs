@@ -23,9 +23,8 @@ use std::sync::{Arc, Mutex};
 
 fn folder() -> PathBuf {
     let given = std::env::var_os("CARRONADE_VECTORS").map(PathBuf::from);
-    let folder = given.unwrap_or_else(|| {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
-    });
+    let folder =
+        given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors"));
     let inner = folder.join("insn");
     if inner.is_dir() { inner } else { folder }
 }
@@ -33,7 +32,10 @@ fn folder() -> PathBuf {
 /// The vectors of all files whose names start so; there must be some.
 fn vectors(prefix: &str) -> Vec<(String, Value)> {
     let mut vectors = Vec::new();
-    let mut files: Vec<_> = std::fs::read_dir(folder()).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     files.sort();
     for path in files {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -42,17 +44,28 @@ fn vectors(prefix: &str) -> Vec<(String, Value)> {
         }
         let mut text = String::new();
         let file = std::fs::File::open(&path).unwrap();
-        flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
+        flate2::read::MultiGzDecoder::new(file)
+            .read_to_string(&mut text)
+            .unwrap();
         for (n, line) in text.lines().enumerate() {
-            vectors.push((format!("{name}:{}", n + 1), serde_json::from_str(line).unwrap()));
+            vectors.push((
+                format!("{name}:{}", n + 1),
+                serde_json::from_str(line).unwrap(),
+            ));
         }
     }
-    assert!(!vectors.is_empty(), "no vectors {prefix}* in {}", folder().display());
+    assert!(
+        !vectors.is_empty(),
+        "no vectors {prefix}* in {}",
+        folder().display()
+    );
     vectors
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_else(|| panic!("{key} is missing"))
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} is missing"))
 }
 
 fn hex_number(value: &Value) -> u64 {
@@ -138,7 +151,10 @@ struct Tried {
 fn images(vector: &Value) -> MapOracle {
     let mut oracle = MapOracle::default();
     for (key, value) in vector["images"].as_object().into_iter().flatten() {
-        oracle.images.insert(bytes(key).try_into().unwrap(), bytes(value.as_str().unwrap()));
+        oracle.images.insert(
+            bytes(key).try_into().unwrap(),
+            bytes(value.as_str().unwrap()),
+        );
     }
     oracle
 }
@@ -161,7 +177,12 @@ fn try_step(state: &State, memory: Memory, oracle: &MapOracle, prove: bool) -> T
     } else {
         (machine.run(step + 1, Watch::Nothing).map(drop), None)
     };
-    Tried { machine, outside, result, proof }
+    Tried {
+        machine,
+        outside,
+        result,
+        proof,
+    }
 }
 
 /// Whether a failure is the one that the reference reports.
@@ -176,10 +197,16 @@ fn same_fault(error: &VmError, panic: &str) -> bool {
         ("divide by zero", "division by zero"),
         ("unaligned instruction fetch", "unaligned instruction fetch"),
         ("unrecognized syscall", "unrecognized syscall"),
-        ("active thread stack is empty", "active thread stack is empty"),
+        (
+            "active thread stack is empty",
+            "active thread stack is empty",
+        ),
         ("Preimage offset out-of-bounds", "out of bounds"),
     ];
-    match known.iter().find(|(theirs, _)| panic.to_lowercase().contains(&theirs.to_lowercase())) {
+    match known
+        .iter()
+        .find(|(theirs, _)| panic.to_lowercase().contains(&theirs.to_lowercase()))
+    {
         Some((_, ours)) => words.contains(ours),
         None => panic!("unknown kind of panic: {panic}"),
     }
@@ -215,7 +242,12 @@ fn check_insn(vector: &Value) -> Result<(), String> {
         return Err("the state before differs".into());
     }
     for prove in [false, true] {
-        let mut tried = try_step(&state, insn_memory(&vector["mem"]), &MapOracle::default(), prove);
+        let mut tried = try_step(
+            &state,
+            insn_memory(&vector["mem"]),
+            &MapOracle::default(),
+            prove,
+        );
         if tried.result.is_err() && tried.machine.state() != &state {
             return Err("a refused step changed the state".into());
         }
@@ -272,7 +304,13 @@ fn check_sysc_details(tried: &mut Tried, vector: &Value) -> Result<(), String> {
         return Err("the witness differs".into());
     }
     let mut file = Vec::new();
-    write_state(&mut file, Packing::Plain, tried.machine.state(), tried.machine.memory()).unwrap();
+    write_state(
+        &mut file,
+        Packing::Plain,
+        tried.machine.state(),
+        tried.machine.memory(),
+    )
+    .unwrap();
     if const_hex::encode(Sha256::digest(&file)) != text(vector, "post_state_bin_sha256") {
         return Err("the state file differs".into());
     }
@@ -286,15 +324,31 @@ fn check_sysc_details(tried: &mut Tried, vector: &Value) -> Result<(), String> {
 fn check_outside(outside: &Collected, vector: &Value) -> Result<(), String> {
     let outside = outside.0.lock().unwrap();
     for (what, got) in [("stdout", &outside.stdout), ("stderr", &outside.stderr)] {
-        let want = vector[what].as_str().map(|text| bytes(text)).unwrap_or_default();
+        let want = vector[what]
+            .as_str()
+            .map(|text| bytes(text))
+            .unwrap_or_default();
         if *got != want {
             return Err(format!("{what} is {}", const_hex::encode(got)));
         }
     }
-    let hints: Vec<_> = outside.oracle.hints.iter().map(const_hex::encode_prefixed).collect();
-    let want: Vec<String> =
-        vector["hints"].as_array().into_iter().flatten().map(|h| h.as_str().unwrap().into()).collect();
-    if hints == want { Ok(()) } else { Err(format!("hints are {hints:?}")) }
+    let hints: Vec<_> = outside
+        .oracle
+        .hints
+        .iter()
+        .map(const_hex::encode_prefixed)
+        .collect();
+    let want: Vec<String> = vector["hints"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|h| h.as_str().unwrap().into())
+        .collect();
+    if hints == want {
+        Ok(())
+    } else {
+        Err(format!("hints are {hints:?}"))
+    }
 }
 
 fn check_proof(
@@ -310,7 +364,9 @@ fn check_proof(
     if let Some(key) = vector["oracle-key"].as_str() {
         let got = oracle.ok_or("the proof has no pre-image")?;
         let offset = vector["oracle-offset"].as_u64().unwrap_or(0);
-        if (got.key.to_vec(), &got.value, got.offset) != (bytes(key), &bytes(text(vector, "oracle-value")), offset) {
+        if (got.key.to_vec(), &got.value, got.offset)
+            != (bytes(key), &bytes(text(vector, "oracle-value")), offset)
+        {
             return Err("the proof's pre-image differs".into());
         }
     } else if oracle.is_some() {
@@ -330,7 +386,9 @@ fn base64(text: &str) -> Vec<u8> {
     };
     let mut out = Vec::new();
     for group in text.trim_end_matches('=').as_bytes().chunks(4) {
-        let bits = group.iter().fold(0u32, |bits, c| bits << 6 | u32::from(digit(*c)));
+        let bits = group
+            .iter()
+            .fold(0u32, |bits, c| bits << 6 | u32::from(digit(*c)));
         let bits = bits << (6 * (4 - group.len()) + 8);
         out.extend_from_slice(&bits.to_be_bytes()[..group.len() - 1]);
     }
@@ -346,8 +404,17 @@ fn run(prefix: &str, check: fn(&Value) -> Result<(), String>) {
             Some(format!("{place} {}: {failure}", vector["cat"]))
         })
         .collect();
-    println!("{prefix}*: {} vectors, {} differ", vectors.len(), failures.len());
-    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures[..failures.len().min(20)].join("\n"));
+    println!(
+        "{prefix}*: {} vectors, {} differ",
+        vectors.len(),
+        failures.len()
+    );
+    assert!(
+        failures.is_empty(),
+        "{} differ:\n{}",
+        failures.len(),
+        failures[..failures.len().min(20)].join("\n")
+    );
 }
 
 #[test]

@@ -21,7 +21,10 @@ pub(crate) struct CodePage {
 impl CodePage {
     fn decode(memory: &Memory, page: u64) -> Box<Self> {
         let nothing = Instruction::decode(0);
-        let mut code = Box::new(Self { instructions: [nothing; WORDS], straight: [1; WORDS] });
+        let mut code = Box::new(Self {
+            instructions: [nothing; WORDS],
+            straight: [1; WORDS],
+        });
         if let Some(bytes) = memory.page(page) {
             for (instruction, word) in code.instructions.iter_mut().zip(bytes.as_chunks().0) {
                 *instruction = Instruction::decode(u32::from_be_bytes(*word));
@@ -56,7 +59,9 @@ impl CodePage {
         let first = pc as usize % PAGE_SIZE / 4;
         let length = u64::from(self.straight[first]).min(limit) as usize;
         // A run never leaves the page, so the range never fails.
-        self.instructions.get(first..first + length).unwrap_or_default()
+        self.instructions
+            .get(first..first + length)
+            .unwrap_or_default()
     }
 }
 
@@ -71,7 +76,11 @@ pub(crate) struct CodeCache {
 impl Default for CodeCache {
     fn default() -> Self {
         let slots = Box::new([(NO_PAGE, 0); SLOTS]);
-        Self { slots, pages: Vec::new(), positions: HashMap::new() }
+        Self {
+            slots,
+            pages: Vec::new(),
+            positions: HashMap::new(),
+        }
     }
 }
 
@@ -81,7 +90,11 @@ impl CodeCache {
     pub(crate) fn at_hand(&self, pc: u64) -> Option<&CodePage> {
         let page = pc >> PAGE_SHIFT;
         let (held, position) = self.slots[page as usize % SLOTS];
-        if held == page { self.pages.get(position as usize).map(|page| &**page) } else { None }
+        if held == page {
+            self.pages.get(position as usize).map(|page| &**page)
+        } else {
+            None
+        }
     }
 
     /// Brings the page of a program counter to hand.

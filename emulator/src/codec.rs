@@ -155,7 +155,10 @@ fn encode_rest(state: &State) -> Vec<u8> {
     out.extend(state.next_thread_id.to_be_bytes());
     for stack in [&state.left, &state.right] {
         out.extend((stack.threads.len() as u64).to_be_bytes());
-        stack.threads.iter().for_each(|thread| out.extend(thread.encode()));
+        stack
+            .threads
+            .iter()
+            .for_each(|thread| out.extend(thread.encode()));
     }
     // Hints are kept below 2^30 bytes, so the length fits its 32 bits.
     out.extend((state.last_hint.len() as u32).to_be_bytes());
@@ -174,7 +177,11 @@ fn read_plain(input: impl Read) -> Result<(State, Memory), StateError> {
     state.heap = input.u64("the heap pointer")?;
     let status = input.u8("the reservation")?;
     let (address, owner) = (input.u64("the reservation")?, input.u64("the reservation")?);
-    state.reservation = Reservation { status, address, owner };
+    state.reservation = Reservation {
+        status,
+        address,
+        owner,
+    };
     state.exit_code = input.u8("the exit code")?;
     state.exited = input.bool("exited")?;
     state.step = input.u64("the step")?;
@@ -194,11 +201,15 @@ fn read_memory<R: Read>(input: &mut Input<R>) -> Result<Memory, StateError> {
     for expected in 0..count {
         let index = input.u64("a page index")?;
         if index >> 52 != 0 {
-            return Err(StateError::Corrupt(format!("page index 0x{index:x} is out of range")));
+            return Err(StateError::Corrupt(format!(
+                "page index 0x{index:x} is out of range"
+            )));
         }
         input.fill(memory.page_mut(index), "a page")?;
         if memory.page_count() as u64 != expected + 1 {
-            return Err(StateError::Corrupt(format!("page 0x{index:x} appears twice")));
+            return Err(StateError::Corrupt(format!(
+                "page 0x{index:x} appears twice"
+            )));
         }
     }
     Ok(memory)
@@ -220,8 +231,15 @@ fn read_hint<R: Read>(input: &mut Input<R>) -> Result<Vec<u8>, StateError> {
     let length = u32::from_be_bytes(input.array("the hint")?);
     let mut hint = Vec::new();
     // Memory grows with what is there, not with what the length claims.
-    (&mut input.0).take(u64::from(length)).read_to_end(&mut hint).map_err(unpacking)?;
-    if hint.len() as u64 == u64::from(length) { Ok(hint) } else { Err(StateError::Truncated("the hint")) }
+    (&mut input.0)
+        .take(u64::from(length))
+        .read_to_end(&mut hint)
+        .map_err(unpacking)?;
+    if hint.len() as u64 == u64::from(length) {
+        Ok(hint)
+    } else {
+        Err(StateError::Truncated("the hint"))
+    }
 }
 
 /// A reader that knows what it is in the middle of.
@@ -229,10 +247,12 @@ struct Input<R>(R);
 
 impl<R: Read> Input<R> {
     fn fill(&mut self, bytes: &mut [u8], what: &'static str) -> Result<(), StateError> {
-        self.0.read_exact(bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => StateError::Truncated(what),
-            _ => unpacking(error),
-        })
+        self.0
+            .read_exact(bytes)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => StateError::Truncated(what),
+                _ => unpacking(error),
+            })
     }
 
     fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], StateError> {
@@ -253,7 +273,9 @@ impl<R: Read> Input<R> {
         match self.u8(what)? {
             0 => Ok(false),
             1 => Ok(true),
-            byte => Err(StateError::Corrupt(format!("{what} is {byte}, neither 0 nor 1"))),
+            byte => Err(StateError::Corrupt(format!(
+                "{what} is {byte}, neither 0 nor 1"
+            ))),
         }
     }
 

@@ -233,14 +233,23 @@ impl<B: Bus> Cpu for Core<'_, B> {
     fn load_linked(&mut self, address: u64, width: Width) -> Result<u64, Trap> {
         let value = self.bus.load(address, width)?;
         let (status, owner) = (reservation_kind(width), self.thread.id);
-        *self.reservation = Reservation { status, address, owner };
+        *self.reservation = Reservation {
+            status,
+            address,
+            owner,
+        };
         self.stats.load_linked(owner, self.step);
         Ok(value)
     }
 
     fn store_conditional(&mut self, address: u64, width: Width, value: u64) -> Result<u64, Trap> {
         let (status, owner) = (reservation_kind(width), self.thread.id);
-        let holds = *self.reservation == Reservation { status, address, owner };
+        let holds = *self.reservation
+            == Reservation {
+                status,
+                address,
+                owner,
+            };
         if holds {
             // The instruction ends its run, so whoever runs it looks for stores to code
             // itself, after the result has been written.
@@ -284,7 +293,11 @@ impl<B: Bus> Cpu for Core<'_, B> {
 
     #[inline(always)]
     fn fault_if(&mut self, condition: u64, fault: Fault) -> Result<(), Trap> {
-        if condition != 0 { Err(fault.into()) } else { Ok(()) }
+        if condition != 0 {
+            Err(fault.into())
+        } else {
+            Ok(())
+        }
     }
 
     #[inline(always)]

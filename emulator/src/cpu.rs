@@ -65,7 +65,10 @@ impl fmt::Display for Fault {
             Fault::DivisionByZero => write!(f, "division by zero"),
             Fault::UnknownSyscall(number) => write!(f, "unrecognized syscall {number}"),
             Fault::PreimageOffset { offset, length } => {
-                write!(f, "pre-image offset {offset} is out of bounds (length {length})")
+                write!(
+                    f,
+                    "pre-image offset {offset} is out of bounds (length {length})"
+                )
             }
             Fault::NoActiveThread => write!(f, "active thread stack is empty"),
         }
@@ -150,8 +153,12 @@ pub trait Cpu {
     fn eq(&mut self, a: Self::Value, b: Self::Value) -> Self::Value;
     fn less_signed(&mut self, a: Self::Value, b: Self::Value) -> Self::Value;
     fn less_unsigned(&mut self, a: Self::Value, b: Self::Value) -> Self::Value;
-    fn select(&mut self, condition: Self::Value, then: Self::Value, other: Self::Value)
-    -> Self::Value;
+    fn select(
+        &mut self,
+        condition: Self::Value,
+        then: Self::Value,
+        other: Self::Value,
+    ) -> Self::Value;
 
     /// Loads big-endian and zero-extended; the address is rounded down to the width.
     fn load(&mut self, address: Self::Value, width: Width) -> Result<Self::Value, Trap>;

@@ -36,12 +36,20 @@ pub enum ImageError {
     #[error("the ELF file is broken: {0}")]
     Broken(String),
     #[error("program segment {index} has file size {file} above its memory size {memory}")]
-    FileLargerThanMemory { index: usize, file: u64, memory: u64 },
+    FileLargerThanMemory {
+        index: usize,
+        file: u64,
+        memory: u64,
+    },
     #[error(
         "program segment {index} has file size {file} and memory size {memory}: \
          only PT_LOAD segments are filled up"
     )]
-    CannotFill { index: usize, file: u64, memory: u64 },
+    CannotFill {
+        index: usize,
+        file: u64,
+        memory: u64,
+    },
     #[error("program segment {index} is out of the address range: 0x{first:x} to 0x{last:x}")]
     OutOfRange { index: usize, first: u64, last: u64 },
     #[error("program segment {index} overlaps the heap: 0x{first:x} to 0x{last:x}")]
@@ -92,9 +100,16 @@ pub fn load_elf(version: StateVersion, elf: &[u8]) -> Result<(State, Memory), Im
         if segment.p_type(endian) == elf::PT_MIPS_ABIFLAGS {
             continue;
         }
-        let (first, file, size) =
-            (segment.p_vaddr(endian), segment.p_filesz(endian), segment.p_memsz(endian));
-        check_segment(index, segment.p_type(endian) == elf::PT_LOAD, [first, file, size])?;
+        let (first, file, size) = (
+            segment.p_vaddr(endian),
+            segment.p_filesz(endian),
+            segment.p_memsz(endian),
+        );
+        check_segment(
+            index,
+            segment.p_type(endian) == elf::PT_LOAD,
+            [first, file, size],
+        )?;
         if size == 0 {
             continue;
         }
@@ -121,10 +136,18 @@ fn check_segment(
     [first, file, memory]: [u64; 3],
 ) -> Result<(), ImageError> {
     if is_load && file > memory {
-        return Err(ImageError::FileLargerThanMemory { index, file, memory });
+        return Err(ImageError::FileLargerThanMemory {
+            index,
+            file,
+            memory,
+        });
     }
     if !is_load && file != memory {
-        return Err(ImageError::CannotFill { index, file, memory });
+        return Err(ImageError::CannotFill {
+            index,
+            file,
+            memory,
+        });
     }
     if memory == 0 {
         return Ok(());
@@ -150,8 +173,18 @@ fn lay_stack(state: &mut State, memory: &mut Memory) {
     let environment = random + 16;
     // 24 characters and the NUL, padded to whole words.
     let name = environment + 32;
-    let words =
-        [1, name, 0, environment, 0, AT_PAGESZ, PAGE_SIZE as u64, AT_RANDOM, random, AT_NULL];
+    let words = [
+        1,
+        name,
+        0,
+        environment,
+        0,
+        AT_PAGESZ,
+        PAGE_SIZE as u64,
+        AT_RANDOM,
+        random,
+        AT_NULL,
+    ];
     for (n, word) in words.into_iter().enumerate() {
         memory.write(STACK_POINTER + 8 * n as u64, &word.to_be_bytes());
     }
@@ -200,7 +233,9 @@ impl Metadata {
     pub fn of_elf(elf: &[u8]) -> Result<Self, ImageError> {
         let (header, endian) = parse(elf)?;
         let sections = header.sections(endian, elf).map_err(broken)?;
-        let table = sections.symbols(endian, elf, elf::SHT_SYMTAB).map_err(broken)?;
+        let table = sections
+            .symbols(endian, elf, elf::SHT_SYMTAB)
+            .map_err(broken)?;
         if table.is_empty() {
             return Err(ImageError::Broken("there is no symbol section".into()));
         }
@@ -221,7 +256,9 @@ impl Metadata {
     /// `!gap`, in the reference's words.
     #[must_use]
     pub fn lookup(&self, address: u64) -> &str {
-        let after = self.symbols.partition_point(|symbol| symbol.start <= address);
+        let after = self
+            .symbols
+            .partition_point(|symbol| symbol.start <= address);
         match after.checked_sub(1).and_then(|at| self.symbols.get(at)) {
             None if self.symbols.is_empty() => "!unknown",
             None => "!start",

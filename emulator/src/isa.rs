@@ -56,7 +56,14 @@ impl Row {
             from += 1;
         }
         assert!(to == 32, "a pattern has 32 bits");
-        Self { opcode, mnemonic, operands, pattern, mask, bits }
+        Self {
+            opcode,
+            mnemonic,
+            operands,
+            pattern,
+            mask,
+            bits,
+        }
     }
 
     /// Whether `word` is an encoding of this row.
@@ -219,9 +226,24 @@ impl Opcode {
         use Opcode as O;
         matches!(
             self,
-            O::j | O::jal | O::jr | O::jalr | O::beq | O::bne | O::blez | O::bgtz | O::bltz
-                | O::bgez | O::bltzal | O::bgezal | O::bnever | O::syscall | O::ll | O::lld
-                | O::sc | O::scd | O::invalid
+            O::j | O::jal
+                | O::jr
+                | O::jalr
+                | O::beq
+                | O::bne
+                | O::blez
+                | O::bgtz
+                | O::bltz
+                | O::bgez
+                | O::bltzal
+                | O::bgezal
+                | O::bnever
+                | O::syscall
+                | O::ll
+                | O::lld
+                | O::sc
+                | O::scd
+                | O::invalid
         )
     }
 }
@@ -378,7 +400,13 @@ mod tests {
         for (n, a) in ROWS.iter().enumerate() {
             for b in &ROWS[n + 1..] {
                 let common = a.mask & b.mask;
-                assert_ne!(a.bits & common, b.bits & common, "{} and {}", a.mnemonic, b.mnemonic);
+                assert_ne!(
+                    a.bits & common,
+                    b.bits & common,
+                    "{} and {}",
+                    a.mnemonic,
+                    b.mnemonic
+                );
             }
         }
     }
@@ -409,10 +437,16 @@ mod tests {
         for word in 0..64u32 {
             let refused = primary.contains(&word);
             if word != 0 && word != 0x1c {
-                assert_eq!(Instruction::decode(word << 26).opcode() == Opcode::invalid, refused);
+                assert_eq!(
+                    Instruction::decode(word << 26).opcode() == Opcode::invalid,
+                    refused
+                );
             }
             let refused = special.contains(&word);
-            assert_eq!(Instruction::decode(word).opcode() == Opcode::invalid, refused);
+            assert_eq!(
+                Instruction::decode(word).opcode() == Opcode::invalid,
+                refused
+            );
             let refused = ![2, 0x20, 0x21, 0x24, 0x25].contains(&word);
             let special2 = Instruction::decode(0x1c << 26 | word).opcode();
             assert_eq!(special2 == Opcode::invalid, refused);

@@ -7,8 +7,8 @@
 #![deny(unsafe_code)]
 
 pub mod bus;
-pub mod codec;
 mod code;
+pub mod codec;
 mod core;
 pub mod cpu;
 pub mod hash;

@@ -88,7 +88,15 @@ impl Machine {
         output: Box<dyn GuestOutput + Send>,
     ) -> Self {
         let (code, reader, stats) = Default::default();
-        Self { state, memory, code, oracle, output, reader, stats }
+        Self {
+            state,
+            memory,
+            code,
+            oracle,
+            output,
+            reader,
+            stats,
+        }
     }
 
     /// The state.
@@ -119,7 +127,8 @@ impl Machine {
     #[must_use]
     pub fn debug_info(&self) -> DebugInfo {
         let pages = self.memory.page_count();
-        self.stats.debug_info(pages, self.reader.counts(), self.state.step)
+        self.stats
+            .debug_info(pages, self.reader.counts(), self.state.step)
     }
 
     /// The state's witness and hash.
@@ -142,7 +151,11 @@ impl Machine {
             }
             self.reader.reset();
         }
-        Ok(if self.state.exited { Stop::Exited } else { Stop::Step })
+        Ok(if self.state.exited {
+            Stop::Exited
+        } else {
+            Stop::Step
+        })
     }
 
     /// Executes the next step and records what proves it.
@@ -176,7 +189,11 @@ impl Machine {
                 unreachable!("only verification refuses, and runs handle the others")
             }
         };
-        VmError { step: self.state.step, pc, cause }
+        VmError {
+            step: self.state.step,
+            pc,
+            cause,
+        }
     }
 
     /// Spends a step on scheduling, or runs the thread to its next system call, the end of
@@ -231,7 +248,14 @@ impl Machine {
     /// Runs the current thread for at most `budget` instructions, none of them a system
     /// call. Says how many were completed and why it ended; does not count them.
     fn run_thread(&mut self, budget: u64) -> (u64, End) {
-        let State { left, right, traverse_right, reservation, step, .. } = &mut self.state;
+        let State {
+            left,
+            right,
+            traverse_right,
+            reservation,
+            step,
+            ..
+        } = &mut self.state;
         let stack = if traverse_right.get() { right } else { left };
         let Some(thread) = stack.threads.last_mut() else {
             return (0, End::Trap(Fault::NoActiveThread.into()));
@@ -273,7 +297,11 @@ fn run_core(mut core: Core<'_, Memory>, code: &CodeCache, budget: u64) -> (u64, 
         let length = run.len() as u64;
         // These belong to the last instruction, the only one that may look at them.
         core.pc = pc.wrapping_add(4 * (length - 1));
-        core.next_pc = if length == 1 { next_pc } else { core.pc.wrapping_add(4) };
+        core.next_pc = if length == 1 {
+            next_pc
+        } else {
+            core.pc.wrapping_add(4)
+        };
         core.after = core.next_pc.wrapping_add(4);
         core.step = first_step + (budget - left) + length;
         let (done, trap) = run_straight(&mut core, run);

@@ -104,10 +104,14 @@ impl Memory {
 
     #[cold]
     fn load_far(&self, address: u64, width: Width) -> u64 {
-        let Some(page) = self.far.get(&(address >> PAGE_SHIFT)) else { return 0 };
+        let Some(page) = self.far.get(&(address >> PAGE_SHIFT)) else {
+            return 0;
+        };
         let within = address as usize % PAGE_SIZE;
         let bytes = &page.bytes[within..within + width.bytes() as usize];
-        bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+        bytes
+            .iter()
+            .fold(0, |value, byte| value << 8 | u64::from(*byte))
     }
 
     /// Stores the low bytes of a value big-endian, at the address rounded down to the width.
@@ -146,14 +150,21 @@ impl Memory {
         if before & DIRTY == 0 {
             self.dirty.push(page);
         }
-        if before & CODE == 0 { Stored::Data } else { Stored::Code }
+        if before & CODE == 0 {
+            Stored::Data
+        } else {
+            Stored::Code
+        }
     }
 
     fn attributes_mut(&mut self, page: u64) -> &mut u8 {
         match self.mapping.offset(page << PAGE_SHIFT) {
             Some(offset) => self.mapping.attributes_mut(offset),
             None => {
-                let absent = || FarPage { bytes: Box::new([0; PAGE_SIZE]), attributes: 0 };
+                let absent = || FarPage {
+                    bytes: Box::new([0; PAGE_SIZE]),
+                    attributes: 0,
+                };
                 &mut self.far.entry(page).or_insert_with(absent).attributes
             }
         }

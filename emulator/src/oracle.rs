@@ -54,6 +54,9 @@ impl PreimageOracle for MapOracle {
     }
 
     fn preimage(&mut self, key: [u8; 32]) -> Result<Vec<u8>, OracleError> {
-        self.images.get(&key).cloned().ok_or_else(|| "not in the map".into())
+        self.images
+            .get(&key)
+            .cloned()
+            .ok_or_else(|| "not in the map".into())
     }
 }

@@ -55,7 +55,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 impl fmt::Display for PreimageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Oracle { key, source } => write!(f, "no pre-image for key {}: {source}", hex(key)),
+            Self::Oracle { key, source } => {
+                write!(f, "no pre-image for key {}: {source}", hex(key))
+            }
             Self::Mismatch { key, actual } => write!(
                 f,
                 "the host's pre-image for key {} is wrong: it hashes to {}",
@@ -156,8 +158,9 @@ impl PreimageReader {
 }
 
 fn fetch(oracle: &mut dyn PreimageOracle, key: &Hash) -> Result<Vec<u8>, PreimageError> {
-    let value =
-        oracle.preimage(*key).map_err(|source| PreimageError::Oracle { key: *key, source })?;
+    let value = oracle
+        .preimage(*key)
+        .map_err(|source| PreimageError::Oracle { key: *key, source })?;
     match true_key(key[0], &value) {
         Some(actual) if actual != *key => Err(PreimageError::Mismatch { key: *key, actual }),
         _ => Ok(value),

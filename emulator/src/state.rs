@@ -48,7 +48,9 @@ impl StateVersion {
     /// The version with a number, if this machine runs it.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|version| version.number() == number)
+        Self::ALL
+            .into_iter()
+            .find(|version| version.number() == number)
     }
 
     /// The number in state files.
@@ -85,7 +87,10 @@ impl From<bool> for Flag {
 
 /// A guest thread.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "the fields are the reference's, documented there")]
+#[expect(
+    missing_docs,
+    reason = "the fields are the reference's, documented there"
+)]
 pub struct Thread {
     pub id: u64,
     pub exit_code: u8,
@@ -101,7 +106,10 @@ impl Thread {
     /// The bytes that state files and thread proofs hold.
     #[must_use]
     pub fn encode(&self) -> [u8; THREAD_BYTES] {
-        let mut out = Writer { bytes: [0; THREAD_BYTES], at: 0 };
+        let mut out = Writer {
+            bytes: [0; THREAD_BYTES],
+            at: 0,
+        };
         out.u64(self.id);
         out.put(&[self.exit_code, self.exited.0]);
         for word in [self.pc, self.next_pc, self.lo, self.hi] {
@@ -120,7 +128,16 @@ impl Thread {
         let (id, [exit_code, exited]) = (from.u64(), from.take());
         let [pc, next_pc, lo, hi] = std::array::from_fn(|_| from.u64());
         let registers = std::array::from_fn(|_| from.u64());
-        Self { id, exit_code, exited: Flag(exited), pc, next_pc, lo, hi, registers }
+        Self {
+            id,
+            exit_code,
+            exited: Flag(exited),
+            pc,
+            next_pc,
+            lo,
+            hi,
+            registers,
+        }
     }
 }
 
@@ -138,7 +155,10 @@ pub struct ThreadStack {
 
 impl Default for ThreadStack {
     fn default() -> Self {
-        Self { base: EMPTY_THREADS_ROOT, threads: Vec::new() }
+        Self {
+            base: EMPTY_THREADS_ROOT,
+            threads: Vec::new(),
+        }
     }
 }
 
@@ -158,11 +178,16 @@ impl ThreadStack {
     /// The root of the stack without its top thread.
     #[must_use]
     pub fn root_below_top(&self) -> Hash {
-        Self::root_over(self.base, &self.threads[..self.threads.len().saturating_sub(1)])
+        Self::root_over(
+            self.base,
+            &self.threads[..self.threads.len().saturating_sub(1)],
+        )
     }
 
     fn root_over(base: Hash, threads: &[Thread]) -> Hash {
-        threads.iter().fold(base, |root, thread| hash_pair(&root, &keccak256(&thread.encode())))
+        threads.iter().fold(base, |root, thread| {
+            hash_pair(&root, &keccak256(&thread.encode()))
+        })
     }
 }
 
@@ -200,7 +225,10 @@ impl Reservation {
 
 /// The machine's state without its memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are the reference's, documented there")]
+#[expect(
+    missing_docs,
+    reason = "the fields are the reference's, documented there"
+)]
 pub struct State {
     pub version: StateVersion,
     pub preimage_key: Hash,
@@ -227,7 +255,11 @@ impl State {
     /// A state with one thread, number 0, on the left stack, that starts at `pc`.
     #[must_use]
     pub fn new(version: StateVersion, pc: u64, heap: u64) -> Self {
-        let thread = Thread { pc, next_pc: pc.wrapping_add(4), ..Thread::default() };
+        let thread = Thread {
+            pc,
+            next_pc: pc.wrapping_add(4),
+            ..Thread::default()
+        };
         Self {
             version,
             preimage_key: [0; 32],
@@ -239,7 +271,10 @@ impl State {
             step: 0,
             steps_since_context_switch: 0,
             traverse_right: Flag(0),
-            left: ThreadStack { threads: vec![thread], ..ThreadStack::default() },
+            left: ThreadStack {
+                threads: vec![thread],
+                ..ThreadStack::default()
+            },
             right: ThreadStack::default(),
             next_thread_id: 1,
             last_hint: Vec::new(),
@@ -251,18 +286,30 @@ impl State {
     #[must_use]
     #[inline]
     pub fn active(&self) -> &ThreadStack {
-        if self.traverse_right.get() { &self.right } else { &self.left }
+        if self.traverse_right.get() {
+            &self.right
+        } else {
+            &self.left
+        }
     }
 
     /// The stack whose top thread runs.
     #[inline]
     pub fn active_mut(&mut self) -> &mut ThreadStack {
-        if self.traverse_right.get() { &mut self.right } else { &mut self.left }
+        if self.traverse_right.get() {
+            &mut self.right
+        } else {
+            &mut self.left
+        }
     }
 
     /// The stack that waits.
     pub fn inactive_mut(&mut self) -> &mut ThreadStack {
-        if self.traverse_right.get() { &mut self.left } else { &mut self.right }
+        if self.traverse_right.get() {
+            &mut self.left
+        } else {
+            &mut self.right
+        }
     }
 
     /// The running thread.
@@ -280,14 +327,20 @@ impl State {
     /// [`Fault::NoActiveThread`] if the active stack is empty.
     #[inline]
     pub fn thread_mut(&mut self) -> Result<&mut Thread, Fault> {
-        self.active_mut().threads.last_mut().ok_or(Fault::NoActiveThread)
+        self.active_mut()
+            .threads
+            .last_mut()
+            .ok_or(Fault::NoActiveThread)
     }
 
     /// Whether the running thread is the only one.
     #[must_use]
     pub fn last_thread_remaining(&self) -> bool {
-        let (active, other) =
-            if self.traverse_right.get() { (&self.right, &self.left) } else { (&self.left, &self.right) };
+        let (active, other) = if self.traverse_right.get() {
+            (&self.right, &self.left)
+        } else {
+            (&self.left, &self.right)
+        };
         active.threads.len() == 1 && active.base == EMPTY_THREADS_ROOT && other.is_empty()
     }
 
@@ -300,7 +353,10 @@ impl State {
     /// The 188 bytes that stand for the machine, given the root of its memory.
     #[must_use]
     pub fn witness(&self, memory_root: &Hash) -> [u8; WITNESS_BYTES] {
-        let mut out = Writer { bytes: [0; WITNESS_BYTES], at: 0 };
+        let mut out = Writer {
+            bytes: [0; WITNESS_BYTES],
+            at: 0,
+        };
         out.put(memory_root);
         out.put(&self.preimage_key);
         out.u64(self.preimage_offset);
@@ -326,22 +382,35 @@ impl State {
         version: StateVersion,
         witness: &[u8; WITNESS_BYTES],
     ) -> Option<(Self, Hash)> {
-        let mut from = Reader { bytes: witness, at: 0 };
+        let mut from = Reader {
+            bytes: witness,
+            at: 0,
+        };
         let mut state = State::new(version, 0, 0);
         let memory_root = from.take();
         state.preimage_key = from.take();
         state.preimage_offset = from.u64();
         state.heap = from.u64();
         let [status] = from.take();
-        state.reservation = Reservation { status, address: from.u64(), owner: from.u64() };
+        state.reservation = Reservation {
+            status,
+            address: from.u64(),
+            owner: from.u64(),
+        };
         let [exit_code, exited] = from.take();
         (state.exit_code, state.exited) = (exit_code, exited == 1);
         state.step = from.u64();
         state.steps_since_context_switch = from.u64();
         let [traverse_right] = from.take();
         state.traverse_right = Flag(traverse_right);
-        state.left = ThreadStack { base: from.take(), threads: Vec::new() };
-        state.right = ThreadStack { base: from.take(), threads: Vec::new() };
+        state.left = ThreadStack {
+            base: from.take(),
+            threads: Vec::new(),
+        };
+        state.right = ThreadStack {
+            base: from.take(),
+            threads: Vec::new(),
+        };
         state.next_thread_id = from.u64();
         (exited <= 1).then_some((state, memory_root))
     }
@@ -365,7 +434,10 @@ pub const fn vm_status(exited: bool, exit_code: u8) -> u8 {
 #[must_use]
 pub fn state_hash(witness: &[u8; WITNESS_BYTES]) -> Hash {
     let mut hash = keccak256(witness);
-    hash[0] = vm_status(witness[EXIT_CODE_OFFSET + 1] == 1, witness[EXIT_CODE_OFFSET]);
+    hash[0] = vm_status(
+        witness[EXIT_CODE_OFFSET + 1] == 1,
+        witness[EXIT_CODE_OFFSET],
+    );
     hash
 }
 
@@ -429,7 +501,8 @@ mod tests {
 
     #[test]
     fn a_witness_leads_back_to_itself() {
-        let witness: [u8; WITNESS_BYTES] = std::array::from_fn(|n| if n == 98 { 1 } else { n as u8 });
+        let witness: [u8; WITNESS_BYTES] =
+            std::array::from_fn(|n| if n == 98 { 1 } else { n as u8 });
         let (state, root) = State::from_witness(StateVersion::V8, &witness).unwrap();
         assert_eq!(state.witness(&root), witness);
         let mut bad = witness;

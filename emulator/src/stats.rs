@@ -4,7 +4,10 @@ use serde::Serialize;
 
 /// The contents of a debug-info file, keys in the reference's order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are the reference's, documented there")]
+#[expect(
+    missing_docs,
+    reason = "the fields are the reference's, documented there"
+)]
 pub struct DebugInfo {
     pub pages: usize,
     /// Bytes, as a `0x` string.
@@ -57,7 +60,11 @@ impl Stats {
     }
 
     pub(crate) fn store_conditional(&mut self, thread: u64, step: u64, success: bool) {
-        *(if success { &mut self.rmw_success } else { &mut self.rmw_fail }) += 1;
+        *(if success {
+            &mut self.rmw_success
+        } else {
+            &mut self.rmw_fail
+        }) += 1;
         if let Some(at) = self.linked.iter().position(|(id, _)| *id == thread) {
             let (_, linked) = self.linked.remove(at);
             self.max_steps_between = self.max_steps_between.max(step.wrapping_sub(linked));

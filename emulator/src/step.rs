@@ -61,7 +61,11 @@ pub(crate) fn step<B: Bus>(
     outside.reader.reset();
     if state.exited {
         // Nothing changes, but the contract still looks at the active stack.
-        return if state.active().is_empty() { Err(Fault::NoActiveThread.into()) } else { Ok(()) };
+        return if state.active().is_empty() {
+            Err(Fault::NoActiveThread.into())
+        } else {
+            Ok(())
+        };
     }
     if schedule(state, outside.stats)? {
         return Ok(());
@@ -121,7 +125,11 @@ fn finish_switch(state: &mut State) {
 
 fn execute_one<B: Bus>(state: &mut State, bus: &mut B, stats: &mut Stats) -> Result<(), Trap> {
     let step = state.step;
-    let stack = if state.traverse_right.get() { &mut state.right } else { &mut state.left };
+    let stack = if state.traverse_right.get() {
+        &mut state.right
+    } else {
+        &mut state.left
+    };
     let thread = stack.threads.last_mut().ok_or(Fault::NoActiveThread)?;
     let (pc, next_pc) = (thread.pc, thread.next_pc);
     if pc & 3 != 0 {
@@ -130,7 +138,16 @@ fn execute_one<B: Bus>(state: &mut State, bus: &mut B, stats: &mut Stats) -> Res
     let instruction = Instruction::decode(bus.fetch(pc)?);
     let after = next_pc.wrapping_add(4);
     let reservation = &mut state.reservation;
-    let mut core = Core { thread, bus, reservation, stats, pc, next_pc, after, step };
+    let mut core = Core {
+        thread,
+        bus,
+        reservation,
+        stats,
+        pc,
+        next_pc,
+        after,
+        step,
+    };
     let done = execute(&mut core, instruction);
     if matches!(done, Ok(()) | Err(Trap::CodeWritten)) {
         core.thread.pc = next_pc;

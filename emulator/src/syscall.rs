@@ -111,9 +111,36 @@ pub(crate) fn execute<B: Bus>(
 fn does_nothing(number: u64) -> bool {
     matches!(
         number,
-        5003 | 5004 | 5005 | 5008 | 5010 | 5011 | 5013 | 5014 | 5015 | 5016 | 5026 | 5027 | 5036
-            | 5061 | 5087 | 5095 | 5100 | 5102 | 5129 | 5196 | 5208 | 5216 | 5217 | 5220 | 5225
-            | 5247 | 5257 | 5272 | 5285 | 5287 | 5297
+        5003 | 5004
+            | 5005
+            | 5008
+            | 5010
+            | 5011
+            | 5013
+            | 5014
+            | 5015
+            | 5016
+            | 5026
+            | 5027
+            | 5036
+            | 5061
+            | 5087
+            | 5095
+            | 5100
+            | 5102
+            | 5129
+            | 5196
+            | 5208
+            | 5216
+            | 5217
+            | 5220
+            | 5225
+            | 5247
+            | 5257
+            | 5272
+            | 5285
+            | 5287
+            | 5297
     )
 }
 
@@ -160,8 +187,16 @@ fn clone(state: &mut State, flags: u64, stack: u64) -> Result<Outcome, Trap> {
     (registers[SP], registers[V0], registers[A3]) = (stack, 0, 0);
     let (lo, hi) = (parent.lo, parent.hi);
     let next_pc = pc.wrapping_add(4);
-    let child =
-        Thread { id, exit_code: 0, exited: Flag(0), pc, next_pc, lo, hi, registers };
+    let child = Thread {
+        id,
+        exit_code: 0,
+        exited: Flag(0),
+        pc,
+        next_pc,
+        lo,
+        hi,
+        registers,
+    };
     state.next_thread_id = id.wrapping_add(1);
     return_values(state, id, 0)?;
     state.active_mut().threads.push(child);
@@ -188,7 +223,10 @@ fn exit_group(state: &mut State, code: u64) -> Outcome {
 
 fn fcntl(fd: u64, command: u64) -> Outcome {
     let reads = matches!(fd, FD_STDIN | FD_HINT_READ | FD_PREIMAGE_READ);
-    let writes = matches!(fd, FD_STDOUT | FD_STDERR | FD_HINT_WRITE | FD_PREIMAGE_WRITE);
+    let writes = matches!(
+        fd,
+        FD_STDOUT | FD_STDERR | FD_HINT_WRITE | FD_PREIMAGE_WRITE
+    );
     match command {
         F_GETFD if reads || writes => Value(0),
         F_GETFL if reads => Value(0),
@@ -210,7 +248,11 @@ fn futex<B: Bus>(bus: &mut B, [address, operation, value]: [u64; 3]) -> Result<O
 }
 
 fn eventfd2(flags: u64) -> Outcome {
-    if flags & EFD_NONBLOCK == 0 { Error(EINVAL) } else { Value(FD_EVENT) }
+    if flags & EFD_NONBLOCK == 0 {
+        Error(EINVAL)
+    } else {
+        Value(FD_EVENT)
+    }
 }
 
 fn clock_gettime<B: Bus>(
@@ -297,7 +339,9 @@ fn read_preimage<B: Bus>(
     let (word, first) = (address & !7, address & 7);
     let old = bus.load(word, Width::Double)?;
     let (part, available) =
-        outside.reader.read(outside.oracle, &state.preimage_key, state.preimage_offset)?;
+        outside
+            .reader
+            .read(outside.oracle, &state.preimage_key, state.preimage_offset)?;
     let mut data = [0; 8];
     data[first as usize..].copy_from_slice(&part[..8 - first as usize]);
     let count = count.min(available);
@@ -316,9 +360,15 @@ fn write<B: Bus>(
 ) -> Result<Outcome, Trap> {
     match fd {
         FD_STDOUT | FD_STDERR => {
-            let stream = if fd == FD_STDOUT { Stream::Stdout } else { Stream::Stderr };
+            let stream = if fd == FD_STDOUT {
+                Stream::Stdout
+            } else {
+                Stream::Stderr
+            };
             let output = &mut *outside.output;
-            bus.read_range(address, count.min(MAX_OUTPUT), &mut |bytes| output.write(stream, bytes));
+            bus.read_range(address, count.min(MAX_OUTPUT), &mut |bytes| {
+                output.write(stream, bytes)
+            });
             Ok(Value(count))
         }
         FD_HINT_WRITE => write_hint(state, bus, outside, address, count),
@@ -341,7 +391,9 @@ fn write_hint<B: Bus>(
         return Err(Trap::Preimage(Box::new(PreimageError::HintTooLong(length))));
     }
     let mut pending = state.last_hint.clone();
-    bus.read_range(address, count, &mut |bytes| pending.extend_from_slice(bytes));
+    bus.read_range(address, count, &mut |bytes| {
+        pending.extend_from_slice(bytes)
+    });
     let mut rest = &pending[..];
     while let Some((hint, after)) = split_hint(rest) {
         let delivered = outside.oracle.hint(hint);

@@ -10,9 +10,7 @@ use crate::hash::Hash;
 use crate::memory::{Memory, PROOF_BYTES, Stored, fold_branch};
 use crate::oracle::{OracleError, PreimageOracle};
 use crate::preimage::{PreimageReader, hex};
-use crate::state::{
-    State, StateVersion, THREAD_BYTES, Thread, WITNESS_BYTES, state_hash,
-};
+use crate::state::{State, StateVersion, THREAD_BYTES, Thread, WITNESS_BYTES, state_hash};
 use crate::stats::Stats;
 use crate::step::{self, NoOutput, Outside};
 use std::fmt;
@@ -78,7 +76,12 @@ impl<'a> Recorder<'a> {
             proof_data,
             oracle: None,
         };
-        Ok(Self { memory, before, first: None, second: None })
+        Ok(Self {
+            memory,
+            before,
+            first: None,
+            second: None,
+        })
     }
 
     /// Ends with the state after the step.
@@ -87,7 +90,9 @@ impl<'a> Recorder<'a> {
         let mut witness = self.before;
         for branch in [self.first, self.second] {
             let unused = || Box::new([0; PROOF_BYTES]);
-            witness.proof_data.extend_from_slice(&branch.unwrap_or_else(unused)[..]);
+            witness
+                .proof_data
+                .extend_from_slice(&branch.unwrap_or_else(unused)[..]);
         }
         witness.post = state_hash(&state.witness(&self.memory.root()));
         witness.oracle = reader.last_read().map(|read| OracleData {
@@ -208,7 +213,8 @@ impl ProvenMemory<'_> {
     fn branch(&self, number: usize) -> Result<&[u8; PROOF_BYTES], Refusal> {
         let from = THREAD_PROOF + number * PROOF_BYTES;
         let rest = self.proof_data.get(from..).unwrap_or_default();
-        rest.first_chunk().ok_or(Refusal::ProofLength(self.proof_data.len()))
+        rest.first_chunk()
+            .ok_or(Refusal::ProofLength(self.proof_data.len()))
     }
 
     /// The 8-byte word at an address, if its branch leads to the root.
@@ -219,7 +225,9 @@ impl ProvenMemory<'_> {
             return Err(otherwise);
         }
         let at = address as usize & 0x18;
-        Ok(leaf[at..at + 8].iter().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+        Ok(leaf[at..at + 8]
+            .iter()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)))
     }
 
     fn set_word(&mut self, number: usize, address: u64, value: u64) -> Result<(), Refusal> {
@@ -289,7 +297,10 @@ impl PreimageOracle for WitnessOracle<'_> {
     }
 
     fn preimage(&mut self, key: Hash) -> Result<Vec<u8>, OracleError> {
-        let data = self.0.filter(|data| data.key == key).ok_or(Refusal::OracleKey)?;
+        let data = self
+            .0
+            .filter(|data| data.key == key)
+            .ok_or(Refusal::OracleKey)?;
         let (length, value) = data.value.split_first_chunk().ok_or(Refusal::OracleValue)?;
         if u64::from_be_bytes(*length) != value.len() as u64 {
             return Err(Refusal::OracleValue.into());
@@ -308,10 +319,12 @@ impl PreimageOracle for WitnessOracle<'_> {
 /// Why the proof is refused.
 pub fn verify(version: StateVersion, proof: &StepWitness) -> Result<Hash, Refusal> {
     let length = proof.state_data.len();
-    let state_data: &[u8; WITNESS_BYTES] =
-        proof.state_data.as_slice().try_into().map_err(|_| Refusal::StateLength(length))?;
-    let (mut state, root) =
-        State::from_witness(version, state_data).ok_or(Refusal::ExitedByte)?;
+    let state_data: &[u8; WITNESS_BYTES] = proof
+        .state_data
+        .as_slice()
+        .try_into()
+        .map_err(|_| Refusal::StateLength(length))?;
+    let (mut state, root) = State::from_witness(version, state_data).ok_or(Refusal::ExitedByte)?;
     if state_hash(state_data) != proof.pre {
         return Err(Refusal::PreState);
     }
@@ -321,7 +334,10 @@ pub fn verify(version: StateVersion, proof: &StepWitness) -> Result<Hash, Refusa
     if !state.exited {
         take_thread(&mut state, &proof.proof_data)?;
     }
-    let mut memory = ProvenMemory { root, proof_data: &proof.proof_data };
+    let mut memory = ProvenMemory {
+        root,
+        proof_data: &proof.proof_data,
+    };
     let mut reader = PreimageReader::default();
     let mut outside = Outside {
         oracle: &mut WitnessOracle(proof.oracle.as_ref()),
@@ -332,7 +348,11 @@ pub fn verify(version: StateVersion, proof: &StepWitness) -> Result<Hash, Refusa
     step::step(&mut state, &mut memory, &mut outside).map_err(refusal)?;
     check_oracle(proof.oracle.as_ref(), &reader)?;
     let post = state_hash(&state.witness(&memory.root));
-    if post == proof.post { Ok(post) } else { Err(Refusal::PostState(post)) }
+    if post == proof.post {
+        Ok(post)
+    } else {
+        Err(Refusal::PostState(post))
+    }
 }
 
 /// Puts the thread of the proof on the active stack, whose root it must explain.
@@ -346,7 +366,11 @@ fn take_thread(state: &mut State, proof_data: &[u8]) -> Result<(), Refusal> {
     let expected = stack.root();
     stack.base = *rest.first_chunk().ok_or(short)?;
     stack.threads.push(Thread::decode(thread));
-    if stack.root() == expected { Ok(()) } else { Err(Refusal::Thread) }
+    if stack.root() == expected {
+        Ok(())
+    } else {
+        Err(Refusal::Thread)
+    }
 }
 
 fn refusal(trap: Trap) -> Refusal {
@@ -361,9 +385,7 @@ fn refusal(trap: Trap) -> Refusal {
 fn preimage_refusal(error: &crate::preimage::PreimageError) -> Refusal {
     use crate::preimage::PreimageError as E;
     match error {
-        E::Oracle { source, .. } => {
-            source.downcast_ref().cloned().unwrap_or(Refusal::OracleKey)
-        }
+        E::Oracle { source, .. } => source.downcast_ref().cloned().unwrap_or(Refusal::OracleKey),
         _ => Refusal::OracleValue,
     }
 }

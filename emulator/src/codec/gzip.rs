@@ -30,7 +30,12 @@ pub(super) struct Members<R> {
 impl<R: BufRead> Members<R> {
     pub(super) fn new(input: R) -> Self {
         let member = Some(GzDecoder::new(input));
-        Self { member, unpacked: 0, extra: Vec::new(), header_seen: false }
+        Self {
+            member,
+            unpacked: 0,
+            extra: Vec::new(),
+            header_seen: false,
+        }
     }
 
     /// What the headers held in our subfields, of all members that were read.
@@ -41,14 +46,17 @@ impl<R: BufRead> Members<R> {
     fn note_header(&mut self) {
         let header = self.member.as_ref().and_then(GzDecoder::header);
         if let (false, Some(header)) = (self.header_seen, header) {
-            self.extra.extend_from_slice(subfield(header.extra().unwrap_or_default()));
+            self.extra
+                .extend_from_slice(subfield(header.extra().unwrap_or_default()));
             self.header_seen = true;
         }
     }
 
     /// Goes on to the next member, if there is one.
     fn next_member(&mut self) -> io::Result<bool> {
-        let Some(member) = self.member.take() else { return Ok(false) };
+        let Some(member) = self.member.take() else {
+            return Ok(false);
+        };
         let mut input = member.into_inner();
         if input.fill_buf()?.is_empty() {
             return Ok(false);
@@ -63,7 +71,9 @@ impl<R: BufRead> Members<R> {
 fn subfield(mut extra: &[u8]) -> &[u8] {
     while let Some(([id @ .., low, high], rest)) = extra.split_first_chunk::<4>() {
         let length = usize::from(u16::from_le_bytes([*low, *high]));
-        let Some((data, after)) = rest.split_at_checked(length) else { break };
+        let Some((data, after)) = rest.split_at_checked(length) else {
+            break;
+        };
         if *id == SUBFIELD {
             return data;
         }
@@ -106,20 +116,29 @@ pub(super) struct Packer<'a> {
 
 impl<'a> Packer<'a> {
     pub(super) fn new(output: &'a mut dyn Write) -> Self {
-        Self { output, pending: Vec::new() }
+        Self {
+            output,
+            pending: Vec::new(),
+        }
     }
 
     fn pack_pending(&mut self) -> io::Result<()> {
-        let members: Vec<Vec<u8>> =
-            self.pending.par_chunks(MEMBER).map(|bytes| member(bytes, &[])).collect();
+        let members: Vec<Vec<u8>> = self
+            .pending
+            .par_chunks(MEMBER)
+            .map(|bytes| member(bytes, &[]))
+            .collect();
         self.pending.clear();
-        members.iter().try_for_each(|member| self.output.write_all(member))
+        members
+            .iter()
+            .try_for_each(|member| self.output.write_all(member))
     }
 
     /// Packs the rest, and the hint into the headers of empty members.
     pub(super) fn finish(mut self, hint: &[u8]) -> io::Result<()> {
         self.pack_pending()?;
-        hint.chunks(HINT_CHUNK).try_for_each(|part| self.output.write_all(&member(&[], part)))
+        hint.chunks(HINT_CHUNK)
+            .try_for_each(|part| self.output.write_all(&member(&[], part)))
     }
 }
 

@@ -53,7 +53,10 @@ pub fn assemble_with_labels(
 ) -> Result<(Vec<u32>, HashMap<&str, u64>), AssembleError> {
     let (mut labels, mut statements, mut pc) = (Labels::new(), Vec::new(), base);
     for (n, line) in text.lines().enumerate() {
-        let at = |message| AssembleError { line: n + 1, message };
+        let at = |message| AssembleError {
+            line: n + 1,
+            message,
+        };
         let mut rest = line.split('#').next().unwrap_or_default().trim();
         while let Some((label, after)) = rest.split_once(':') {
             let label = label.trim();
@@ -79,13 +82,19 @@ pub fn assemble_with_labels(
 }
 
 fn is_label(text: &str) -> bool {
-    let word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte));
+    let word = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte));
     word && text.starts_with(|first: char| !first.is_ascii_digit())
 }
 
 fn encode(text: &str, pc: u64, labels: &Labels, words: &mut Vec<u32>) -> Result<(), String> {
     let (mnemonic, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let given: Vec<&str> = rest.split(',').map(str::trim).filter(|one| !one.is_empty()).collect();
+    let given: Vec<&str> = rest
+        .split(',')
+        .map(str::trim)
+        .filter(|one| !one.is_empty())
+        .collect();
     match (mnemonic, &given[..]) {
         ("nop", []) => words.push(0),
         (".word", [value]) => words.push(ranged(number(value)?, 0, u64::from(u32::MAX))? as u32),
@@ -165,7 +174,10 @@ fn ranged(value: u64, first: u64, last: u64) -> Result<u64, String> {
     if (first..=last).contains(&value) {
         Ok(value)
     } else {
-        Err(format!("{} is not between {first} and {last}", value as i64))
+        Err(format!(
+            "{} is not between {first} and {last}",
+            value as i64
+        ))
     }
 }
 
@@ -173,7 +185,9 @@ fn register(text: &str) -> Result<u32, String> {
     let name = text.strip_prefix('$').unwrap_or_default();
     let by_name = (0..32).find(|number| register_name(*number) == name);
     let number = by_name.or_else(|| name.parse().ok().filter(|number| *number < 32));
-    number.map(u32::from).ok_or_else(|| format!("`{text}` is not a register"))
+    number
+        .map(u32::from)
+        .ok_or_else(|| format!("`{text}` is not a register"))
 }
 
 /// A label's address, or a number.
@@ -196,7 +210,11 @@ fn number(text: &str) -> Result<u64, String> {
         None => digits.parse(),
     };
     let value = value.map_err(|_| format!("`{text}` is not a number"))?;
-    Ok(if negative { value.wrapping_neg() } else { value })
+    Ok(if negative {
+        value.wrapping_neg()
+    } else {
+        value
+    })
 }
 
 /// Puts 64 bits into a register, 16 at a time from the top.
@@ -224,7 +242,9 @@ mod tests {
 
     fn numbers(mut seed: u64) -> impl FnMut() -> u64 {
         move || {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963);
             seed.rotate_left(29)
         }
     }
@@ -232,8 +252,13 @@ mod tests {
     /// The word without the bits that its row ignores, in the first row of its mnemonic.
     fn canonical(word: u32) -> u32 {
         let Some(row) = row_of(word) else { return word };
-        let fields: u32 = b"stdaij".iter().fold(0, |mask, letter| mask | field_mask(row, *letter));
-        let first = ROWS.iter().find(|first| first.opcode == row.opcode).unwrap();
+        let fields: u32 = b"stdaij"
+            .iter()
+            .fold(0, |mask, letter| mask | field_mask(row, *letter));
+        let first = ROWS
+            .iter()
+            .find(|first| first.opcode == row.opcode)
+            .unwrap();
         first.bits | word & fields
     }
 
@@ -241,12 +266,19 @@ mod tests {
     fn text_and_words_lead_to_each_other() {
         let mut random = numbers(1);
         for n in 0..200_000u64 {
-            let word = if n % 4 == 0 { random() as u32 } else { generate(&mut random) };
+            let word = if n % 4 == 0 {
+                random() as u32
+            } else {
+                generate(&mut random)
+            };
             let pc = random() & !3 & u64::MAX << (random() % 64);
             let text = disassemble(word, pc);
             let words = assemble(&text, pc).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(words, [canonical(word)], "{text}");
-            assert_eq!(disassemble(words[0], pc), text.replace("sll $zero, $zero, 0", "nop"));
+            assert_eq!(
+                disassemble(words[0], pc),
+                text.replace("sll $zero, $zero, 0", "nop")
+            );
         }
     }
 

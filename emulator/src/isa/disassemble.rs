@@ -19,12 +19,18 @@ pub fn disassemble(word: u32, pc: u64) -> String {
 
 /// Like [`disassemble`], with ` <name>` after a branch or jump target that has a name.
 pub fn disassemble_with(word: u32, pc: u64, symbol: impl Fn(u64) -> Option<String>) -> String {
-    let Some(row) = row_of(word) else { return format!(".word 0x{word:08x}") };
+    let Some(row) = row_of(word) else {
+        return format!(".word 0x{word:08x}");
+    };
     if word == 0 {
         return "nop".into();
     }
     let operands: Vec<&str> = operands(row).collect();
-    let shown = if word & optional_mask(row) == 0 { required(row) } else { operands.len() };
+    let shown = if word & optional_mask(row) == 0 {
+        required(row)
+    } else {
+        operands.len()
+    };
     let (mut text, instruction) = (row.mnemonic.to_string(), Instruction::decode(word));
     for (n, operand) in operands.into_iter().take(shown).enumerate() {
         text.push_str(if n == 0 { " " } else { ", " });
@@ -72,7 +78,9 @@ pub(super) fn row_of(word: u32) -> Option<&'static Row> {
 
 /// The operands of a row, one by one; none for an empty syntax.
 pub(super) fn operands(row: &Row) -> impl Iterator<Item = &'static str> {
-    row.operands.split(',').filter(|operand| !operand.is_empty())
+    row.operands
+        .split(',')
+        .filter(|operand| !operand.is_empty())
 }
 
 /// How many operands must be written. Those after them are written where one of their
@@ -88,7 +96,9 @@ pub(super) fn required(row: &Row) -> usize {
 
 fn optional_mask(row: &Row) -> u32 {
     let optional = operands(row).skip(required(row));
-    optional.flat_map(|operand| operand.bytes()).fold(0, |mask, l| mask | field_mask(row, l))
+    optional
+        .flat_map(|operand| operand.bytes())
+        .fold(0, |mask, l| mask | field_mask(row, l))
 }
 
 /// The bits that hold the field of an operand letter, or none.
@@ -97,7 +107,9 @@ pub(super) fn field_mask(row: &Row, letter: u8) -> u32 {
         b'u' | b'b' => b'i',
         other => other,
     };
-    row.pattern.iter().fold(0, |mask, of| mask << 1 | u32::from(*of == letter))
+    row.pattern
+        .iter()
+        .fold(0, |mask, of| mask << 1 | u32::from(*of == letter))
 }
 
 #[cfg(test)]
@@ -131,14 +143,23 @@ mod tests {
     #[test]
     fn targets_have_names() {
         let name = |address| (address == 0x2000).then(|| "main".to_string());
-        assert_eq!(disassemble_with(0x0800_0800, 0x1000, name), "j 0x2000 <main>");
+        assert_eq!(
+            disassemble_with(0x0800_0800, 0x1000, name),
+            "j 0x2000 <main>"
+        );
         assert_eq!(disassemble_with(0x0800_0801, 0x1000, name), "j 0x2004");
     }
 
     #[test]
     fn targets_wrap_around_the_address_space() {
-        assert_eq!(disassemble(0x1000_0000, u64::MAX - 3), "beq $zero, $zero, 0x0");
-        assert_eq!(disassemble(0x1000_ffff, u64::MAX - 3), "beq $zero, $zero, 0xfffffffffffffffc");
+        assert_eq!(
+            disassemble(0x1000_0000, u64::MAX - 3),
+            "beq $zero, $zero, 0x0"
+        );
+        assert_eq!(
+            disassemble(0x1000_ffff, u64::MAX - 3),
+            "beq $zero, $zero, 0xfffffffffffffffc"
+        );
         // The jump's delay slot lies in the next region.
         assert_eq!(disassemble(0x0800_0000, 0x0fff_fffc), "j 0x10000000");
     }

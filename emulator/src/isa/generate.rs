@@ -144,7 +144,11 @@ mod tests {
         for _ in 0..10_000 {
             let i = Instruction::decode(straight(&mut random));
             let row = ROWS.iter().find(|row| row.matches(i.bits())).unwrap();
-            let destination = if field_mask(row, b'd') != 0 { i.rd() } else { i.rt() };
+            let destination = if field_mask(row, b'd') != 0 {
+                i.rd()
+            } else {
+                i.rt()
+            };
             assert!(!BASES.contains(&destination), "{i:?}");
         }
     }

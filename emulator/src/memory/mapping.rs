@@ -11,7 +11,10 @@
 //!
 //! A second mapping holds one attribute byte per page of the windows.
 
-#![allow(unsafe_code, reason = "raw accesses to the two mappings; each has its argument")]
+#![allow(
+    unsafe_code,
+    reason = "raw accesses to the two mappings; each has its argument"
+)]
 
 use super::{PAGE_SHIFT, PAGE_SIZE, Page};
 use crate::cpu::Width;
@@ -27,9 +30,21 @@ struct Window {
 const TIB: u64 = 1 << 40;
 const GIB: u64 = 1 << 30;
 
-const LOW: Window = Window { start: 0, length: 2 * TIB, offset: 0 };
-const HEAP: Window = Window { start: 16 * TIB, length: 2 * TIB, offset: 2 * TIB };
-const STACK: Window = Window { start: 128 * TIB - 64 * GIB, length: 64 * GIB, offset: 4 * TIB };
+const LOW: Window = Window {
+    start: 0,
+    length: 2 * TIB,
+    offset: 0,
+};
+const HEAP: Window = Window {
+    start: 16 * TIB,
+    length: 2 * TIB,
+    offset: 2 * TIB,
+};
+const STACK: Window = Window {
+    start: 128 * TIB - 64 * GIB,
+    length: 64 * GIB,
+    offset: 4 * TIB,
+};
 const TOTAL: u64 = LOW.length + HEAP.length + STACK.length;
 
 /// An offset into the mapping, below its length, as far from the end as the alignment of
@@ -54,7 +69,11 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     pub(super) fn reserve() -> Self {
         let reserve = |length: u64| {
-            MmapOptions::new().len(length as usize).no_reserve_swap().map_anon().ok()
+            MmapOptions::new()
+                .len(length as usize)
+                .no_reserve_swap()
+                .map_anon()
+                .ok()
         };
         match (reserve(TOTAL), reserve(TOTAL >> PAGE_SHIFT)) {
             (Some(mut bytes), Some(mut attributes)) => Self {
@@ -69,7 +88,12 @@ impl Mapping {
 
     pub(super) fn none() -> Self {
         let nowhere = std::ptr::null_mut();
-        Self { bytes: None, base: nowhere, attributes: nowhere, low: 0 }
+        Self {
+            bytes: None,
+            base: nowhere,
+            attributes: nowhere,
+            low: 0,
+        }
     }
 
     /// Where an address lies in the mapping, if it does.

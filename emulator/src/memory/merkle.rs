@@ -53,7 +53,10 @@ struct PageTree {
 
 impl PageTree {
     fn new(bytes: &Page) -> Box<Self> {
-        let mut tree = Box::new(Self { nodes: [[0; 32]; LEAVES], bytes: *bytes });
+        let mut tree = Box::new(Self {
+            nodes: [[0; 32]; LEAVES],
+            bytes: *bytes,
+        });
         for node in (1..LEAVES).rev() {
             tree.hash(node);
         }
@@ -126,8 +129,12 @@ impl Tree {
         } else {
             // A large change makes the kept nodes of these pages stale rather than useful.
             dirty.iter().for_each(|page| drop(self.kept.remove(page)));
-            let roots: Vec<Hash> = dirty.par_iter().map(|page| page_root(bytes(*page))).collect();
-            self.nodes.extend(dirty.iter().map(|page| index(*page)).zip(roots));
+            let roots: Vec<Hash> = dirty
+                .par_iter()
+                .map(|page| page_root(bytes(*page)))
+                .collect();
+            self.nodes
+                .extend(dirty.iter().map(|page| index(*page)).zip(roots));
         }
         let mut changed: Vec<u64> = dirty.iter().map(|page| index(*page)).collect();
         for level in PAGE_LEVELS..TREE_LEVELS {
@@ -154,7 +161,10 @@ impl Tree {
         if self.kept.len() >= KEPT_PAGES && !self.kept.contains_key(&page) {
             self.kept.clear();
         }
-        let tree = self.kept.entry(page).or_insert_with(|| PageTree::new(bytes));
+        let tree = self
+            .kept
+            .entry(page)
+            .or_insert_with(|| PageTree::new(bytes));
         tree.update(bytes);
         tree
     }
@@ -204,7 +214,11 @@ pub fn fold_branch(address: u64, leaf: &Hash, branch: &[u8; PROOF_BYTES]) -> Has
     for sibling in branch[32..].chunks_exact(32) {
         let mut hash = [0; 32];
         hash.copy_from_slice(sibling);
-        node = if path & 1 == 0 { hash_pair(&node, &hash) } else { hash_pair(&hash, &node) };
+        node = if path & 1 == 0 {
+            hash_pair(&node, &hash)
+        } else {
+            hash_pair(&hash, &node)
+        };
         path >>= 1;
     }
     node

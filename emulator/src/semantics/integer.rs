@@ -112,7 +112,11 @@ pub fn lui<C: Cpu>(cpu: &mut C, i: Instruction) -> Result {
 /// the 64-bit primitive gives the 32-bit result.
 fn low_word<C: Cpu>(cpu: &mut C, register: u8, signed: bool) -> C::Value {
     let value = cpu.gpr(register);
-    if signed { cpu.sign_extend(value, Width::Word) } else { cpu.zero_extend(value, Width::Word) }
+    if signed {
+        cpu.sign_extend(value, Width::Word)
+    } else {
+        cpu.zero_extend(value, Width::Word)
+    }
 }
 
 /// Shift left by a constant; the result is sign-extended even for a shift by 0.
@@ -203,7 +207,11 @@ double_shifts! {
 fn move_if<C: Cpu>(cpu: &mut C, i: Instruction, when_zero: bool) -> Result {
     let (source, test, zero) = (cpu.gpr(i.rs()), cpu.gpr(i.rt()), cpu.imm(0));
     let (is_zero, old) = (cpu.eq(test, zero), cpu.gpr(i.rd()));
-    let (then, other) = if when_zero { (source, old) } else { (old, source) };
+    let (then, other) = if when_zero {
+        (source, old)
+    } else {
+        (old, source)
+    };
     let value = cpu.select(is_zero, then, other);
     cpu.set_gpr(i.rd(), value);
     Ok(())
@@ -329,7 +337,10 @@ pub fn div<C: Cpu>(cpu: &mut C, i: Instruction) -> Result {
     refuse_zero(cpu, b)?;
     // In 64 bits the minimum divided by -1 is 2^31, which sign-extends to the minimum.
     let (hi, lo) = (cpu.rem_signed(a, b), cpu.div_signed(a, b));
-    let (hi, lo) = (cpu.sign_extend(hi, Width::Word), cpu.sign_extend(lo, Width::Word));
+    let (hi, lo) = (
+        cpu.sign_extend(hi, Width::Word),
+        cpu.sign_extend(lo, Width::Word),
+    );
     set_hi_lo(cpu, i, hi, lo)
 }
 
@@ -338,7 +349,10 @@ pub fn divu<C: Cpu>(cpu: &mut C, i: Instruction) -> Result {
     let (a, b) = (low_word(cpu, i.rs(), false), low_word(cpu, i.rt(), false));
     refuse_zero(cpu, b)?;
     let (hi, lo) = (cpu.rem_unsigned(a, b), cpu.div_unsigned(a, b));
-    let (hi, lo) = (cpu.sign_extend(hi, Width::Word), cpu.sign_extend(lo, Width::Word));
+    let (hi, lo) = (
+        cpu.sign_extend(hi, Width::Word),
+        cpu.sign_extend(lo, Width::Word),
+    );
     set_hi_lo(cpu, i, hi, lo)
 }
 

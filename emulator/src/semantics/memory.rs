@@ -68,7 +68,11 @@ stores! {
 fn bit_offset<C: Cpu>(cpu: &mut C, at: C::Value, width: Width, from_right: bool) -> C::Value {
     let (last, three) = (cpu.imm(width.bytes() - 1), cpu.imm(3));
     let within = cpu.and(at, last);
-    let bytes = if from_right { cpu.xor(within, last) } else { within };
+    let bytes = if from_right {
+        cpu.xor(within, last)
+    } else {
+        within
+    };
     cpu.shl(bytes, three)
 }
 

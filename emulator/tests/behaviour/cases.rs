@@ -38,15 +38,30 @@ fn cases() -> Vec<Case<'static>> {
             .enumerate()
             .map(move |(n, line)| (format!("{file}.txt:{}", n + 1), line.trim()))
     });
-    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).map(case).collect()
+    lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(case)
+        .collect()
 }
 
 fn case((place, line): (String, &str)) -> Case<'_> {
     let parts: Vec<&str> = line.split('|').map(str::trim).collect();
-    let [text, given, expected] = parts[..] else { panic!("{place}: a case has three parts") };
+    let [text, given, expected] = parts[..] else {
+        panic!("{place}: a case has three parts")
+    };
     let fault = expected.strip_prefix("fault ");
-    let expected = if fault.is_some() { Vec::new() } else { pairs(expected) };
-    Case { name: format!("{place}: {line}"), text, given: pairs(given), expected, fault }
+    let expected = if fault.is_some() {
+        Vec::new()
+    } else {
+        pairs(expected)
+    };
+    Case {
+        name: format!("{place}: {line}"),
+        text,
+        given: pairs(given),
+        expected,
+        fault,
+    }
 }
 
 fn pairs(text: &str) -> Vec<(&str, &str)> {
@@ -56,13 +71,19 @@ fn pairs(text: &str) -> Vec<(&str, &str)> {
 
 fn number(text: &str) -> u64 {
     let digits = text.replace('_', "");
-    let (digits, negative) = digits.strip_prefix('-').map_or((&digits[..], false), |d| (d, true));
+    let (digits, negative) = digits
+        .strip_prefix('-')
+        .map_or((&digits[..], false), |d| (d, true));
     let value = match digits.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),
         None => digits.parse(),
     };
     let value = value.unwrap_or_else(|_| panic!("`{text}` is not a number"));
-    if negative { value.wrapping_neg() } else { value }
+    if negative {
+        value.wrapping_neg()
+    } else {
+        value
+    }
 }
 
 /// Applies pairs to a start.
@@ -86,11 +107,19 @@ fn apply(mut start: Start, pairs: &[(&str, &str)]) -> Start {
 
 fn reservation(text: &str) -> Reservation {
     let parts: Vec<u64> = text.split(':').map(number).collect();
-    Reservation { status: parts[0] as u8, address: parts[1], owner: parts[2] }
+    Reservation {
+        status: parts[0] as u8,
+        address: parts[1],
+        owner: parts[2],
+    }
 }
 
 fn given(case: &Case) -> Start {
-    let pc = case.given.iter().find(|(name, _)| *name == "pc").map_or(CODE, |(_, pc)| number(pc));
+    let pc = case
+        .given
+        .iter()
+        .find(|(name, _)| *name == "pc")
+        .map_or(CODE, |(_, pc)| number(pc));
     // Code is where its fetch would look for it, also for a pc that is refused.
     let mut start = Start::at(pc & !3, case.text);
     start.thread().pc = pc;
@@ -110,10 +139,17 @@ fn check(case: &Case) {
         wanted = apply(wanted, &case.expected);
     }
     let mut memory = Memory::new();
-    wanted.writes.iter().for_each(|(address, bytes)| memory.write(*address, bytes));
+    wanted
+        .writes
+        .iter()
+        .for_each(|(address, bytes)| memory.write(*address, bytes));
     assert_eq!(end.state, wanted.state);
     for (address, _) in &wanted.writes {
-        assert_eq!(end.word(*address), memory.load(*address, Width::Double), "at 0x{address:x}");
+        assert_eq!(
+            end.word(*address),
+            memory.load(*address, Width::Double),
+            "at 0x{address:x}"
+        );
     }
     assert_eq!(end.root, memory.root());
 }
@@ -126,19 +162,34 @@ fn instructions_do_what_the_contract_says() {
             failed.push(case.name);
         }
     }
-    assert!(failed.is_empty(), "{} cases failed:\n{}", failed.len(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} cases failed:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
 }
 
 #[test]
 fn every_row_has_a_case() {
-    let words: Vec<u32> = cases().iter().map(|case| first_word(&given(case))).collect();
+    let words: Vec<u32> = cases()
+        .iter()
+        .map(|case| first_word(&given(case)))
+        .collect();
     for row in ROWS {
         let pattern = String::from_utf8_lossy(&row.pattern);
-        assert!(words.iter().any(|word| row.matches(*word)), "{} {pattern}", row.mnemonic);
+        assert!(
+            words.iter().any(|word| row.matches(*word)),
+            "{} {pattern}",
+            row.mnemonic
+        );
     }
 }
 
 fn first_word(start: &Start) -> u32 {
-    let bytes = start.writes[0].1.first_chunk().expect("a case has an instruction");
+    let bytes = start.writes[0]
+        .1
+        .first_chunk()
+        .expect("a case has an instruction");
     u32::from_be_bytes(*bytes)
 }

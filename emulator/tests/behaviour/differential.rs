@@ -17,7 +17,10 @@ fn random_programs_agree_on_every_way() {
         changing_ways(seed, &start, &end);
     }
     // Most programs fault at some time, but not at once.
-    assert!(executed > PROGRAMS * 25, "{executed} steps are too few to tell anything");
+    assert!(
+        executed > PROGRAMS * 25,
+        "{executed} steps are too few to tell anything"
+    );
 }
 
 fn changing_ways(seed: u64, start: &Start, end: &End) {

@@ -38,7 +38,11 @@ impl Start {
             thread.registers = std::array::from_fn(distinct);
             (thread.hi, thread.lo) = (0x4141_4141_4141_4141, 0x4242_4242_4242_4242);
         }
-        Self { state, writes: Vec::new() }.code(base, text)
+        Self {
+            state,
+            writes: Vec::new(),
+        }
+        .code(base, text)
     }
 
     /// With more code at another place.
@@ -63,13 +67,22 @@ impl Start {
 
     /// The running thread.
     pub fn thread(&mut self) -> &mut Thread {
-        self.state.thread_mut().expect("a start has a running thread")
+        self.state
+            .thread_mut()
+            .expect("a start has a running thread")
     }
 
     /// A machine at the start, over an empty memory that is given.
     pub fn machine(&self, mut memory: Memory) -> Machine {
-        self.writes.iter().for_each(|(address, bytes)| memory.write(*address, bytes));
-        Machine::new(self.state.clone(), memory, Box::new(oracle()), Box::new(NoOutput))
+        self.writes
+            .iter()
+            .for_each(|(address, bytes)| memory.write(*address, bytes));
+        Machine::new(
+            self.state.clone(),
+            memory,
+            Box::new(oracle()),
+            Box::new(NoOutput),
+        )
     }
 
     /// Runs until the step counter is `until` on every way; their common end.
@@ -121,7 +134,11 @@ fn stepped(mut machine: Machine, until: u64) -> (Machine, Option<VmError>) {
         if let Err(error) = machine.run(next, Watch::Nothing) {
             return (machine, Some(error));
         }
-        assert_eq!(machine.state().step, next, "a run to the next step is one step");
+        assert_eq!(
+            machine.state().step,
+            next,
+            "a run to the next step is one step"
+        );
     }
     (machine, None)
 }
@@ -135,11 +152,19 @@ fn proven(mut machine: Machine, until: u64) -> (Machine, Option<VmError>) {
             Ok(proof) => proof,
             Err(error) => return (machine, Some(error)),
         };
-        assert_eq!((proof.step, proof.pre), (step, post), "a step begins where the last ended");
+        assert_eq!(
+            (proof.step, proof.pre),
+            (step, post),
+            "a step begins where the last ended"
+        );
         assert_eq!(verify(version, &proof), Ok(proof.post), "step {step}");
         post = proof.post;
     }
-    assert_eq!(machine.witness().1, post, "the last proof leads to the state");
+    assert_eq!(
+        machine.witness().1,
+        post,
+        "the last proof leads to the state"
+    );
     (machine, None)
 }
 
@@ -154,12 +179,20 @@ pub struct End {
 impl End {
     fn of(machine: Machine, error: Option<VmError>) -> Self {
         let (state, mut memory) = machine.into_parts();
-        Self { state, root: memory.root(), memory, error }
+        Self {
+            state,
+            root: memory.root(),
+            memory,
+            error,
+        }
     }
 
     /// A register of the running thread.
     pub fn register(&self, name: &str) -> u64 {
-        self.state.thread().expect("there is a running thread").registers[register(name)]
+        self.state
+            .thread()
+            .expect("there is a running thread")
+            .registers[register(name)]
     }
 
     /// An 8-byte word of memory.
@@ -207,7 +240,11 @@ impl End {
         };
         let proof = recorder.finish(&self.state, &PreimageReader::default());
         let refusal = verify(self.state.version, &proof);
-        assert_eq!(refusal, Err(Refusal::Fault(*fault)), "a proof of a refused step");
+        assert_eq!(
+            refusal,
+            Err(Refusal::Fault(*fault)),
+            "a proof of a refused step"
+        );
     }
 }
 
@@ -216,7 +253,10 @@ fn oracle() -> MapOracle {
     let [text, empty, local] = preimage_keys();
     let image = b"a text of more than thirty-two bytes, so it is read in parts".to_vec();
     let images = [(text, image), (empty, Vec::new()), (local, vec![7; 9])];
-    MapOracle { images: images.into(), hints: Vec::new() }
+    MapOracle {
+        images: images.into(),
+        hints: Vec::new(),
+    }
 }
 
 /// The keys of the pre-images that every machine here can read.

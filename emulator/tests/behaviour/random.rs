@@ -10,7 +10,16 @@ pub const LENGTH: usize = 48;
 
 /// Numbers of which many are edges, and many are addresses around the code.
 fn value(random: &mut impl FnMut() -> u64) -> u64 {
-    let edges = [0, 1, u64::MAX, 1 << 31, (1 << 31) - 1, 1 << 63, (1 << 63) - 1, !0 << 31];
+    let edges = [
+        0,
+        1,
+        u64::MAX,
+        1 << 31,
+        (1 << 31) - 1,
+        1 << 63,
+        (1 << 63) - 1,
+        !0 << 31,
+    ];
     match random() % 4 {
         0 => edges[(random() % 8) as usize],
         1 => CODE + random() % (4 * LENGTH as u64),
@@ -21,7 +30,15 @@ fn value(random: &mut impl FnMut() -> u64) -> u64 {
 
 /// Where loads and stores go: the code itself, its page, borders, anywhere.
 fn base(random: &mut impl FnMut() -> u64) -> u64 {
-    let borders = [0, 2 << 40, 16 << 40, 18 << 40, 1 << 47, 1 << 63, (1 << 47) - (64 << 30)];
+    let borders = [
+        0,
+        2 << 40,
+        16 << 40,
+        18 << 40,
+        1 << 47,
+        1 << 63,
+        (1 << 47) - (64 << 30),
+    ];
     match random() % 4 {
         0 => CODE + random() % (4 * LENGTH as u64),
         1 => (CODE & !0xfff) + random() % 0x2000,
@@ -41,7 +58,15 @@ fn thread(id: u64, pc: u64, random: &mut impl FnMut() -> u64) -> Thread {
     registers[5] = [128, 129, base(random), base(random)][(random() % 4) as usize];
     registers[6] = random() % 64;
     let (hi, lo) = (value(random), value(random));
-    Thread { id, pc, next_pc: pc.wrapping_add(4), hi, lo, registers, ..Thread::default() }
+    Thread {
+        id,
+        pc,
+        next_pc: pc.wrapping_add(4),
+        hi,
+        lo,
+        registers,
+        ..Thread::default()
+    }
 }
 
 /// A random machine: one or two threads at random code, near the end of a page or not.
@@ -49,7 +74,10 @@ pub fn start(random: &mut impl FnMut() -> u64) -> Start {
     let code = [CODE, CODE + 0x1000 - 64, 0u64.wrapping_sub(64), 18 << 40][(random() % 4) as usize];
     let mut start = Start::at(code, "");
     let words = generate_program(LENGTH, random);
-    start.writes.push((code, words.iter().flat_map(|word| word.to_be_bytes()).collect()));
+    start.writes.push((
+        code,
+        words.iter().flat_map(|word| word.to_be_bytes()).collect(),
+    ));
     *start.thread() = thread(0, code, random);
     if random().is_multiple_of(2) {
         let place = code.wrapping_add(4 * (random() % LENGTH as u64));
@@ -65,4 +93,3 @@ pub fn start(random: &mut impl FnMut() -> u64) -> Start {
     start.state.preimage_offset = random() % 16;
     start
 }
-

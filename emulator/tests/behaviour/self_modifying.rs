@@ -7,7 +7,10 @@ const NEW: &str = "addiu $t2, $zero, 99";
 
 /// A program with `$t0` = the word of [`NEW`], `$t1` = an address.
 fn writing(base: u64, text: &str, to: u64) -> Start {
-    Start::at(base, text).with("t0", word(NEW)).with("t1", to).with("t2", 1)
+    Start::at(base, text)
+        .with("t0", word(NEW))
+        .with("t1", to)
+        .with("t2", 1)
 }
 
 #[test]
@@ -33,7 +36,11 @@ fn every_kind_of_store_reaches_the_next_instruction() {
         let text = format!("nop\n{store}\naddiu $t2, $zero, 5\nnop\nnop");
         let end = writing(CODE, &text, CODE + 8).with("t0", value).run(5);
         assert_eq!(end.register("t2"), t2, "{store}");
-        let t3 = if value == both { 98 } else { 15 * 0x0101_0101_0101_0101 };
+        let t3 = if value == both {
+            98
+        } else {
+            15 * 0x0101_0101_0101_0101
+        };
         assert_eq!(end.register("t3"), t3, "{store}");
     }
 }
@@ -53,7 +60,9 @@ fn a_conditional_store_reaches_the_next_instruction() {
 #[test]
 fn a_conditional_store_in_a_slot_reaches_the_target() {
     let text = "ll $t3, 0($t1)\nj 0x20000\nsc $t0, 0($t1)";
-    let end = writing(CODE, text, 0x20000).code(0x20000, "addiu $t2, $zero, 5").run(4);
+    let end = writing(CODE, text, 0x20000)
+        .code(0x20000, "addiu $t2, $zero, 5")
+        .run(4);
     assert_eq!(end.register("t2"), 99);
     // The target's page has been decoded before.
     let text = "jal 0x20000\nnop\nll $t3, 0($t1)\nj 0x20000\nsc $t0, 0($t1)";
@@ -77,9 +86,19 @@ fn a_store_reaches_the_middle_of_the_run_and_what_lies_before() {
 
 #[test]
 fn a_store_reaches_a_delay_slot_and_from_a_slot_the_target() {
-    let end = writing(CODE, "sw $t0, 0($t1)\nj 0x20000\naddiu $t2, $zero, 5", CODE + 8).run(3);
+    let end = writing(
+        CODE,
+        "sw $t0, 0($t1)\nj 0x20000\naddiu $t2, $zero, 5",
+        CODE + 8,
+    )
+    .run(3);
     assert_eq!(end.register("t2"), 99);
-    let end = writing(CODE, "j here\nsw $t0, 0($t1)\nnop\nhere: nop\nnop", CODE + 12).run(3);
+    let end = writing(
+        CODE,
+        "j here\nsw $t0, 0($t1)\nnop\nhere: nop\nnop",
+        CODE + 12,
+    )
+    .run(3);
     assert_eq!(end.register("t2"), 99);
     // A slot that writes itself has run by then.
     let end = writing(CODE, "j 0x20000\nsw $t0, 0($t1)", CODE + 4).run(3);
@@ -92,13 +111,24 @@ fn a_store_may_turn_straight_code_into_a_branch_and_back() {
     // The word is assembled for the address 0x10000 and moved to 0x10008.
     let text = "nop\nsw $t0, 0($t1)\nnop\naddiu $t2, $t2, 4\naddiu $t2, $t2, 8";
     let end = writing(CODE, text, CODE + 8).with("t0", jump).run(5);
-    assert_eq!((end.register("t2"), end.state.thread().unwrap().pc), (5, CODE + 0x4c));
+    assert_eq!(
+        (end.register("t2"), end.state.thread().unwrap().pc),
+        (5, CODE + 0x4c)
+    );
     let text = "nop\nsw $zero, 0($t1)\nj 0x20000\naddiu $t2, $t2, 4\naddiu $t2, $t2, 8";
     let end = writing(CODE, text, CODE + 8).run(5);
-    assert_eq!((end.register("t2"), end.state.thread().unwrap().pc), (13, CODE + 20));
+    assert_eq!(
+        (end.register("t2"), end.state.thread().unwrap().pc),
+        (13, CODE + 20)
+    );
     // Into something that the machine refuses.
-    let end = writing(CODE, "sw $t0, 0($t1)\nnop\nnop", CODE + 8).with("t0", 13).run(9);
-    assert_eq!((end.fault().as_str(), end.state.step), ("invalid instruction 0x0000000d", 2));
+    let end = writing(CODE, "sw $t0, 0($t1)\nnop\nnop", CODE + 8)
+        .with("t0", 13)
+        .run(9);
+    assert_eq!(
+        (end.fault().as_str(), end.state.step),
+        ("invalid instruction 0x0000000d", 2)
+    );
 }
 
 #[test]
@@ -136,7 +166,10 @@ fn every_pass_of_a_loop_may_run_other_code() {
               addu $t3, $t3, $t2
               bne $t2, $s0, loop
               nop";
-    let end = writing(CODE, text, CODE + 12).with("t3", 0).with("s0", 50).run(50 * 7);
+    let end = writing(CODE, text, CODE + 12)
+        .with("t3", 0)
+        .with("s0", 50)
+        .run(50 * 7);
     assert_eq!((end.register("t2"), end.register("t3")), (50, 50 * 51 / 2));
 }
 
@@ -167,7 +200,11 @@ fn system_calls_write_code_too() {
          addiu $t3, $zero, 5
          addiu $s0, $zero, 5",
     );
-    let start = start.with("t0", 1).with("t3", 1).with("a0", 0).with("a1", CODE + 8);
+    let start = start
+        .with("t0", 1)
+        .with("t3", 1)
+        .with("a0", 0)
+        .with("a1", CODE + 8);
     let end = start.run(7);
     assert_eq!(["t0", "t3", "s0"].map(|name| end.register(name)), [1, 1, 5]);
 }
@@ -175,7 +212,9 @@ fn system_calls_write_code_too() {
 #[test]
 fn memory_that_was_never_written_is_nops() {
     for base in [0x5000_0000, 1 << 44, 1 << 50, 1 << 63] {
-        let end = Start::program("jr $t0\nnop").with("t0", base + 0xff0).run(12);
+        let end = Start::program("jr $t0\nnop")
+            .with("t0", base + 0xff0)
+            .run(12);
         assert_eq!(end.state.thread().unwrap().pc, base + 0x1018);
         // Executing a page does not make it exist.
         assert_eq!(end.memory.page_indexes(), [CODE >> 12]);
@@ -192,7 +231,9 @@ fn a_store_reaches_an_empty_page_that_has_been_run() {
         let text = "bne $s0, $zero, 0x50001000\naddiu $s0, $zero, 0\nsw $t0, 0($t1)";
         if base == 0x5000_0000 {
             let start = writing(base + 0xff0, text, base + 0x1010);
-            let end = start.code(0x5000_1ff8, "j 0x50000ff0\nnop").run(2 + 1024 + 3 + 6);
+            let end = start
+                .code(0x5000_1ff8, "j 0x50000ff0\nnop")
+                .run(2 + 1024 + 3 + 6);
             assert_eq!(end.register("t2"), 99);
         }
     }
@@ -209,7 +250,10 @@ fn pages_that_share_a_place_in_a_cache_do_not_mix() {
                   bne $s0, $zero, loop
                   nop";
         let other = "addiu $t2, $t2, 1\nsw $t0, 8($t1)\nnop\njr $ra\nnop";
-        let start = writing(near, text, far).code(far, other).with("s0", 3).with("t2", 0);
+        let start = writing(near, text, far)
+            .code(far, other)
+            .with("s0", 3)
+            .with("t2", 0);
         let end = start.with("t0", word("addiu $t2, $t2, 16")).run(27);
         assert_eq!(end.register("t2"), 3 * 17);
     }
@@ -226,7 +270,10 @@ fn code_runs_around_the_end_of_the_space() {
     // A branch in the last word, its slot in the first, back again; then a store there.
     let text = "sw $t0, 0($t1)\nbeq $zero, $zero, 0xfffffffffffffff8\naddiu $t2, $zero, 5";
     let end = writing(base, text, 0).run(6);
-    assert_eq!((end.register("t2"), end.state.thread().unwrap().pc), (99, base));
+    assert_eq!(
+        (end.register("t2"), end.state.thread().unwrap().pc),
+        (99, base)
+    );
 }
 
 #[test]
@@ -237,7 +284,14 @@ fn a_run_may_stop_right_after_a_store_to_code() {
         assert_eq!(end.state.step, until);
         assert_eq!(end.register("t2"), if until == 3 { 99 } else { 1 });
     }
-    for mut steps in [[0, 0, 1], [1, 0, 1], [0, 1, 0], [2, 0, 0], [1, 1, 1], [1, 2, 1]] {
+    for mut steps in [
+        [0, 0, 1],
+        [1, 0, 1],
+        [0, 1, 0],
+        [2, 0, 0],
+        [1, 1, 1],
+        [1, 2, 1],
+    ] {
         steps.reverse();
         let mut steps = steps.to_vec();
         let end = start.run_mixed(3, move || steps.pop().unwrap_or(1));

@@ -1,0 +1,352 @@
+//! The check itself, the same in the guest and natively.
+
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{
+    Block, ChainHint, LOCAL_BLOCK_COUNT, LOCAL_CLAIM, LOCAL_HEAD, ZERO_HASH, field, fold_leaf,
+    left_leaves,
+};
+use crate::Hash;
+use crate::client::{ClientError, OracleClient};
+use crate::fmt::Hex;
+use crate::io::FileIo;
+use crate::key::PreimageKey;
+
+/// What the check found. Malformed data is no verdict but a [`ChainError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The claim is right.
+    Holds(Hash),
+    /// The claim is wrong.
+    Refuted {
+        /// The digest claimed.
+        claimed: Hash,
+        /// The right one.
+        computed: Hash,
+    },
+}
+
+/// Why there is no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainError {
+    /// The oracle gave no answer, or a false one.
+    Client(ClientError),
+    /// A block's number is not one less than its child's.
+    Number {
+        /// The block.
+        block: Hash,
+        /// The number it should have.
+        expected: u64,
+        /// The number it has.
+        found: u64,
+    },
+    /// Block 0 came before all blocks were seen.
+    TooShort {
+        /// How many are missing.
+        missing: u64,
+    },
+    /// A payload without leaves must have the zero root, and has this one.
+    EmptyRoot(Hash),
+}
+
+impl fmt::Display for ChainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(error) => error.fmt(f),
+            Self::Number {
+                block,
+                expected,
+                found,
+            } => write!(f, "block {} has number {found}, not {expected}", Hex(block)),
+            Self::TooShort { missing } => {
+                write!(f, "the chain begins {missing} blocks too late")
+            }
+            Self::EmptyRoot(root) => {
+                write!(f, "an empty payload has the root {}", Hex(root))
+            }
+        }
+    }
+}
+
+impl core::error::Error for ChainError {}
+
+impl From<ClientError> for ChainError {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
+/// Reads head, claim and block count from the local keys and checks the claim.
+pub fn verify<F: FileIo>(client: &mut OracleClient<F>) -> Result<Verdict, ChainError> {
+    let head = client.get_array(PreimageKey::local(LOCAL_HEAD))?;
+    let claimed = client.get_array(PreimageKey::local(LOCAL_CLAIM))?;
+    let count = client.get_array(PreimageKey::local(LOCAL_BLOCK_COUNT))?;
+    let computed = fold_chain(client, head, u64::from_be_bytes(count))?;
+    Ok(if computed == claimed {
+        Verdict::Holds(computed)
+    } else {
+        Verdict::Refuted { claimed, computed }
+    })
+}
+
+/// The accumulator over the leaves of the last `count` blocks up to `head`, oldest first.
+pub fn fold_chain<F: FileIo>(
+    client: &mut OracleClient<F>,
+    head: Hash,
+    count: u64,
+) -> Result<Hash, ChainError> {
+    let newest_first = walk_back(client, head, count)?;
+    let mut accumulator = ZERO_HASH;
+    for block in newest_first.iter().rev() {
+        accumulator = fold_payload(client, block, accumulator)?;
+    }
+    Ok(accumulator)
+}
+
+/// Fetches `count` blocks, following the parents' digests.
+fn walk_back<F: FileIo>(
+    client: &mut OracleClient<F>,
+    head: Hash,
+    count: u64,
+) -> Result<Vec<Block>, ChainError> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut hash = head;
+    for missing in (1..=count).rev() {
+        let child = blocks.last().map(|child| child.number);
+        if child == Some(0) {
+            return Err(ChainError::TooShort { missing });
+        }
+        let block = fetch_block(client, hash)?;
+        check_number(hash, block.number, child)?;
+        hash = block.parent;
+        blocks.push(block);
+    }
+    Ok(blocks)
+}
+
+fn fetch_block<F: FileIo>(client: &mut OracleClient<F>, hash: Hash) -> Result<Block, ChainError> {
+    client.hint(&ChainHint::Block(hash).to_string())?;
+    Ok(Block::decode(&client.get_verified_array(hash)?))
+}
+
+/// `child`, the number of the block after this one, is not 0.
+fn check_number(block: Hash, found: u64, child: Option<u64>) -> Result<(), ChainError> {
+    match child.map(|number| number - 1) {
+        Some(expected) if expected != found => Err(ChainError::Number {
+            block,
+            expected,
+            found,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Walks a payload's tree from left to right, node by node.
+fn fold_payload<F: FileIo>(
+    client: &mut OracleClient<F>,
+    block: &Block,
+    mut accumulator: Hash,
+) -> Result<Hash, ChainError> {
+    if block.leaf_count == 0 {
+        return check_empty(block.payload_root).map(|()| accumulator);
+    }
+    client.hint(&ChainHint::Payload(block.payload_root).to_string())?;
+    // One pending right sibling a level at most, so no more than 64 at a time.
+    let mut pending = vec![(block.payload_root, block.leaf_count)];
+    while let Some((hash, leaves)) = pending.pop() {
+        if leaves == 1 {
+            accumulator = fold_leaf(&accumulator, &hash);
+            continue;
+        }
+        let node: [u8; 64] = client.get_verified_array(hash)?;
+        let left = left_leaves(leaves);
+        pending.push((field(&node, 32), leaves - left));
+        pending.push((field(&node, 0), left));
+    }
+    Ok(accumulator)
+}
+
+fn check_empty(root: Hash) -> Result<(), ChainError> {
+    if root == ZERO_HASH {
+        Ok(())
+    } else {
+        Err(ChainError::EmptyRoot(root))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeMap;
+    use std::string::String;
+
+    use super::*;
+    use crate::chain::{Chain, ChainSpec};
+    use crate::keccak::keccak256;
+    use crate::memory::MemoryHost;
+
+    type Preimages = BTreeMap<PreimageKey, Vec<u8>>;
+
+    fn chain(blocks: u64, leaves_per_block: u64) -> Chain {
+        Chain::generate(ChainSpec {
+            seed: 42,
+            blocks,
+            leaves_per_block,
+        })
+    }
+
+    fn run(preimages: Preimages) -> (Result<Verdict, ChainError>, Vec<String>) {
+        let mut client = OracleClient::new(MemoryHost::new(preimages));
+        let result = verify(&mut client);
+        (result, client.into_inner().hints().to_vec())
+    }
+
+    #[test]
+    fn the_right_claim_holds_for_every_shape() {
+        for blocks in 0..5 {
+            for leaves in 0..19 {
+                let chain = chain(blocks, leaves);
+                let (result, _) = run(chain.inputs(chain.claim));
+                assert_eq!(result, Ok(Verdict::Holds(chain.claim)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_claim_is_refuted() {
+        let chain = chain(3, 5);
+        let claimed = [3; 32];
+        let (result, _) = run(chain.inputs(claimed));
+        let computed = chain.claim;
+        assert_eq!(result, Ok(Verdict::Refuted { claimed, computed }));
+    }
+
+    #[test]
+    fn a_suffix_of_the_chain_has_another_claim() {
+        let chain = chain(4, 2);
+        let mut inputs = chain.inputs(chain.claim);
+        inputs.insert(
+            PreimageKey::local(LOCAL_BLOCK_COUNT),
+            3_u64.to_be_bytes().to_vec(),
+        );
+        assert!(matches!(run(inputs).0, Ok(Verdict::Refuted { .. })));
+    }
+
+    #[test]
+    fn hints_come_before_blocks_and_payloads() {
+        let chain = chain(2, 3);
+        let (_, hints) = run(chain.inputs(chain.claim));
+        let kinds: Vec<_> = hints
+            .iter()
+            .map(|hint| match hint.parse().unwrap() {
+                ChainHint::Block(_) => 'b',
+                ChainHint::Payload(_) => 'p',
+            })
+            .collect();
+        assert_eq!(kinds, ['b', 'b', 'p', 'p']);
+        assert_eq!(hints[0], ChainHint::Block(chain.head).to_string());
+    }
+
+    #[test]
+    fn every_changed_pre_image_is_noticed() {
+        let chain = chain(2, 3);
+        for (key, _) in chain.inputs(chain.claim) {
+            let mut inputs = chain.inputs(chain.claim);
+            let data = inputs.get_mut(&key).unwrap();
+            *data.last_mut().unwrap() ^= 1;
+            assert!(!matches!(run(inputs).0, Ok(Verdict::Holds(_))), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_missing_or_longer_pre_image_is_noticed() {
+        let chain = chain(2, 3);
+        for (key, data) in chain.inputs(chain.claim) {
+            let mut inputs = chain.inputs(chain.claim);
+            inputs.remove(&key);
+            assert!(matches!(run(inputs.clone()).0, Err(ChainError::Client(_))));
+            inputs.insert(key, [data, vec![0]].concat());
+            assert!(matches!(
+                run(inputs).0,
+                Err(ChainError::Client(ClientError::Length { .. }))
+            ));
+        }
+    }
+
+    /// The result for a head block made by hand, with `count` blocks asked for.
+    fn run_head(head: &Block, parent: Option<&Block>, count: u64) -> Result<Verdict, ChainError> {
+        let mut inputs = Preimages::new();
+        for block in [Some(head), parent].into_iter().flatten() {
+            inputs.insert(PreimageKey::keccak256(block.hash()), block.encode().into());
+        }
+        inputs.insert(PreimageKey::local(LOCAL_HEAD), head.hash().into());
+        inputs.insert(PreimageKey::local(LOCAL_CLAIM), ZERO_HASH.into());
+        inputs.insert(
+            PreimageKey::local(LOCAL_BLOCK_COUNT),
+            count.to_be_bytes().into(),
+        );
+        run(inputs).0
+    }
+
+    fn empty_block(parent: Hash, number: u64) -> Block {
+        Block {
+            parent,
+            number,
+            leaf_count: 0,
+            payload_root: ZERO_HASH,
+        }
+    }
+
+    #[test]
+    fn a_gap_in_the_numbers_is_an_error() {
+        let parent = empty_block(ZERO_HASH, 4);
+        let head = empty_block(parent.hash(), 6);
+        assert_eq!(
+            run_head(&head, Some(&parent), 2),
+            Err(ChainError::Number {
+                block: parent.hash(),
+                expected: 5,
+                found: 4
+            })
+        );
+    }
+
+    #[test]
+    fn asking_for_more_blocks_than_there_are_is_an_error() {
+        let parent = empty_block(ZERO_HASH, 0);
+        let head = empty_block(parent.hash(), 1);
+        assert_eq!(
+            run_head(&head, Some(&parent), 2),
+            Ok(Verdict::Holds(ZERO_HASH))
+        );
+        assert_eq!(
+            run_head(&head, Some(&parent), u64::MAX),
+            Err(ChainError::TooShort {
+                missing: u64::MAX - 2
+            })
+        );
+    }
+
+    #[test]
+    fn an_empty_payload_has_the_zero_root() {
+        let mut head = empty_block(ZERO_HASH, 0);
+        head.payload_root = [1; 32];
+        assert_eq!(
+            run_head(&head, None, 1),
+            Err(ChainError::EmptyRoot([1; 32]))
+        );
+    }
+
+    #[test]
+    fn an_absurd_leaf_count_ends_at_the_first_leaf_taken_for_a_node() {
+        let mut head = empty_block(ZERO_HASH, 0);
+        head.leaf_count = u64::MAX;
+        head.payload_root = keccak256(b"no such node");
+        assert!(matches!(
+            run_head(&head, None, 1),
+            Err(ChainError::Client(ClientError::Io { .. }))
+        ));
+    }
+}

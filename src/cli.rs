@@ -1,0 +1,217 @@
+//! The commands and their flags. `load-elf`, `run`, `witness` and `list` are Cannon's
+//! (`cannon/cmd`, `cannon/multicannon`); the others are additions.
+
+use crate::matcher::Matcher;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Takes empty paths too, which stand for "none".
+fn any_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// A fault proof VM that is Cannon's to the bit.
+#[derive(Debug, Parser)]
+#[command(version, about, args_override_self = true)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Cli {
+    /// Write log lines as JSON objects
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub enum Command {
+    /// Load an ELF file into a state
+    LoadElf(LoadElf),
+    /// Run VM steps and write proofs and snapshots
+    Run(Box<Run>),
+    /// Convert a state into its witness
+    Witness(Witness),
+    /// List the state versions that this binary runs
+    List,
+    /// Verify a step proof without memory or host
+    Verify(Verify),
+    /// Show what is in a state
+    Inspect(Inspect),
+    /// Compare two states and explain the first difference
+    Diff(Diff),
+    /// Show a state's instructions
+    Disassemble(Disassemble),
+    /// Serve pre-images to a VM on file descriptors 3 to 6
+    Host(Host),
+    /// Run an embedded program, prove a step in its middle and verify the proof
+    Demo(Demo),
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct LoadElf {
+    /// State version to create: multithreaded64-4 or multithreaded64-5
+    #[arg(long = "type", value_name = "NAME")]
+    pub version: String,
+    /// 64-bit big-endian MIPS ELF file
+    #[arg(long)]
+    pub path: PathBuf,
+    /// State to write, .bin or .bin.gz; nothing if empty
+    #[arg(long, default_value = "state.bin.gz", value_parser = any_path())]
+    pub out: PathBuf,
+    /// Symbols to write, for `run --meta`; nothing if empty, stdout if -
+    #[arg(long, default_value = "meta.json", value_parser = any_path())]
+    pub meta: PathBuf,
+}
+
+/// What the patterns of `run` look like.
+const PATTERN: &str = "'never', 'always', '=123' at exactly step 123, '%123' for every 123 steps";
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Run {
+    /// State to start from, .bin or .bin.gz
+    #[arg(long)]
+    pub input: PathBuf,
+    /// State to write at the end, .bin or .bin.gz; nothing if empty
+    #[arg(long, default_value = "out.bin.gz", value_parser = any_path())]
+    pub output: PathBuf,
+    #[arg(long, default_value = "never", help = format!("Steps to prove: {PATTERN}"))]
+    pub proof_at: Matcher,
+    /// Name of proofs, %d is the step; stdout if -, compressed if it ends in .gz
+    #[arg(long, default_value = "proof-%d.json")]
+    pub proof_fmt: String,
+    #[arg(long, default_value = "never", help = format!("Steps to write a snapshot before: {PATTERN}"))]
+    pub snapshot_at: Matcher,
+    /// Name of snapshots, .bin or .bin.gz, %d is the step
+    #[arg(long, default_value = "state-%d.bin.gz")]
+    pub snapshot_fmt: String,
+    #[arg(long, default_value = "never", help = format!("Step to stop before: {PATTERN}"))]
+    pub stop_at: Matcher,
+    /// Stop after the first read of a pre-image: <key-prefix>[@<offset>[@<first step>]]
+    #[arg(long)]
+    pub stop_at_preimage: Option<String>,
+    /// Stop after the first read of such a pre-image: local, keccak, sha256, blob, precompile, any
+    #[arg(long, default_value = "")]
+    pub stop_at_preimage_type: String,
+    /// Stop after the first read of a pre-image above this size, in bytes with the 8-byte length
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    pub stop_at_preimage_larger_than: i64,
+    /// Symbols of the program; none if empty
+    #[arg(long, default_value = "meta.json", value_parser = any_path())]
+    pub meta: PathBuf,
+    #[arg(long, default_value = "%1000000000", help = format!("Steps to log progress at: {PATTERN}"))]
+    pub info_at: Matcher,
+    /// Write a profile of the guest's steps to cpu.pprof
+    #[arg(long = "pprof.cpu", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          default_value = "false", action = ArgAction::Set)]
+    pub pprof_cpu: bool,
+    /// Trace the guest's calls and print them at the end; needs --meta
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          default_value = "false", action = ArgAction::Set)]
+    pub debug: bool,
+    /// File to write the run's counters to
+    #[arg(long, default_value = "", value_parser = any_path())]
+    pub debug_info: PathBuf,
+    /// Command of the pre-image host, after --
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "HOST COMMAND"
+    )]
+    pub host: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Witness {
+    /// State, .bin or .bin.gz
+    #[arg(long)]
+    pub input: PathBuf,
+    /// File to write the 188 bytes of the witness to
+    #[arg(long, default_value = "", value_parser = any_path())]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Verify {
+    /// Proof, .json or .json.gz
+    #[arg(long)]
+    pub input: PathBuf,
+    /// State version whose rules hold
+    #[arg(
+        long = "type",
+        value_name = "NAME",
+        default_value = "multithreaded64-5"
+    )]
+    pub version: String,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Inspect {
+    /// State, .bin or .bin.gz
+    #[arg(long)]
+    pub input: PathBuf,
+    /// Symbols of the program
+    #[arg(long, default_value = "", value_parser = any_path())]
+    pub meta: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Diff {
+    /// One state
+    pub left: PathBuf,
+    /// Another
+    pub right: PathBuf,
+    /// Symbols of the program
+    #[arg(long, default_value = "", value_parser = any_path())]
+    pub meta: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Disassemble {
+    /// State, .bin or .bin.gz
+    #[arg(long)]
+    pub input: PathBuf,
+    /// Symbols of the program
+    #[arg(long, default_value = "", value_parser = any_path())]
+    pub meta: PathBuf,
+    /// Address or symbol to start at; the running thread's pc by default
+    #[arg(long)]
+    pub at: Option<String>,
+    /// How many instructions; to the end of the symbol by default, or 32
+    #[arg(long)]
+    pub count: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Host {
+    /// JSON file that maps keys to pre-images
+    #[arg(
+        long,
+        conflicts_with = "data_dir",
+        required_unless_present = "data_dir"
+    )]
+    pub images: Option<PathBuf>,
+    /// Folder of pre-images, in the directory or file format of op-program and kona
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Demo {
+    /// Length of the chain of blocks that the guest verifies
+    #[arg(long, default_value_t = 64)]
+    pub blocks: u64,
+    /// Folder for the demo's files, kept afterwards; a temporary one by default
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+}

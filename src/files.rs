@@ -1,0 +1,211 @@
+//! Files: states and metadata in, results out. What is written appears whole or not at
+//! all: it is written to a temporary file beside its place and then renamed.
+
+use crate::failure::Outcome;
+use crate::interrupt::Interruptible;
+use anyhow::{Context, Result, anyhow, bail};
+use carronade_emulator::codec::{self, Packing};
+use carronade_emulator::image::Metadata;
+use carronade_emulator::memory::Memory;
+use carronade_emulator::state::State;
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tempfile::Builder;
+
+/// Permissions of all output, as in the reference (`cmd/run.go`, `OutFilePerm`).
+const PERMISSIONS: u32 = 0o755;
+
+/// The packing that a state's file name stands for.
+///
+/// # Errors
+/// When it does not end in `.bin` or `.bin.gz`.
+pub fn packing(path: &Path) -> Result<Packing> {
+    Packing::of_name(&path.to_string_lossy()).ok_or_else(|| {
+        anyhow!(
+            "{}: only binary states are supported, named .bin or .bin.gz",
+            path.display()
+        )
+    })
+}
+
+/// Reads a state file.
+///
+/// # Errors
+/// When it cannot be read, or is not a state that this machine runs.
+pub fn read_state(path: &Path) -> Result<(State, Memory)> {
+    if path.as_os_str().is_empty() {
+        bail!("no path of a state given");
+    }
+    let packing = Packing::of_name(&path.to_string_lossy()).ok_or_else(|| {
+        anyhow!(
+            "{}: a state whose name does not end in .bin or .bin.gz counts as version 0 \
+             (singlethreaded), which this machine does not run; Go cannon v1.0 reads it",
+            path.display()
+        )
+    })?;
+    let file = open(path)?;
+    codec::read_state(Interruptible(file), packing)
+        .with_context(|| format!("cannot read state {}", path.display()))
+}
+
+fn open(path: &Path) -> Result<File> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        bail!("{} is a folder", path.display());
+    }
+    Ok(file)
+}
+
+/// Reads a file, unpacked if its name ends in `.gz`.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let (mut file, mut bytes) = (open(path)?, Vec::new());
+    let read = if path.extension().is_some_and(|extension| extension == "gz") {
+        MultiGzDecoder::new(file)
+            .take(codec::MAX_DECOMPRESSED)
+            .read_to_end(&mut bytes)
+    } else {
+        file.read_to_end(&mut bytes)
+    };
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(bytes)
+}
+
+/// Reads a JSON file, unpacked if its name ends in `.gz`.
+///
+/// # Errors
+/// When it cannot be read or is not what it should be.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    serde_json::from_slice(&read_bytes(path)?)
+        .with_context(|| format!("cannot read JSON {}", path.display()))
+}
+
+/// Reads `meta.json`; an empty path stands for no metadata.
+///
+/// # Errors
+/// As [`read_json`].
+pub fn read_metadata(path: &Path) -> Result<Option<Metadata>> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let mut metadata: Metadata = read_json(path).context("failed to load metadata")?;
+    // Look-ups search; the reference writes them sorted, a hand may not.
+    metadata.symbols.sort_by_key(|symbol| symbol.start);
+    Ok(Some(metadata))
+}
+
+/// Fails if a file could not be created at a path because its folder is missing: better
+/// before hours of work than after.
+///
+/// # Errors
+/// When the folder is missing.
+pub fn check_parent(path: &Path) -> Result<()> {
+    let parent = parent(path);
+    if !path.as_os_str().is_empty() && !parent.is_dir() {
+        bail!(
+            "cannot write {}: folder {} does not exist",
+            path.display(),
+            parent.display()
+        );
+    }
+    Ok(())
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.into(),
+        _ => ".".into(),
+    }
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// When anything about it fails; then no file is left behind.
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Outcome {
+    write_inner(path, write).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+fn write_inner(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    check_parent(path)?;
+    // A device or a pipe is written to, not replaced.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return Ok(write_through(
+            File::options().write(true).open(path)?,
+            write,
+        )?);
+    }
+    let name = path
+        .file_name()
+        .context("it has no file name")?
+        .to_string_lossy();
+    let file = Builder::new()
+        .prefix(&format!(".{name}."))
+        .suffix(".tmp")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(parent(path))?;
+    write_through(file.as_file(), write)?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(PERMISSIONS))?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn write_through(
+    file: impl Write,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffered = BufWriter::with_capacity(1 << 18, Interruptible(file));
+    write(&mut buffered)?;
+    buffered.flush()
+}
+
+/// Writes a state file, packed as its name says; an empty path writes nothing.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_state(path: &Path, state: &State, memory: &Memory) -> Outcome {
+    if path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let packing = packing(path)?;
+    write_atomically(path, |out| codec::write_state(out, packing, state, memory))
+}
+
+/// Writes JSON as the reference does: two spaces, an empty line at the end; to stdout for
+/// `-`, nowhere for an empty path, packed if the name ends in `.gz`.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_json(path: &Path, value: &impl Serialize) -> Outcome {
+    let text = serde_json::to_string_pretty(value)? + "\n\n";
+    match path.to_string_lossy().as_ref() {
+        "" => Ok(()),
+        "-" => {
+            io::stdout()
+                .lock()
+                .write_all(text.as_bytes())
+                .context("cannot write to stdout")?;
+            Ok(())
+        }
+        name if name.ends_with(".gz") => write_atomically(path, |out| {
+            let mut packed = GzEncoder::new(out, Compression::default());
+            packed.write_all(text.as_bytes())?;
+            packed.finish().map(drop)
+        }),
+        _ => write_atomically(path, |out| out.write_all(text.as_bytes())),
+    }
+}

@@ -1,0 +1,338 @@
+//! `run`: the VM from a state on, with proofs, snapshots and stops on the way
+//! (`cannon/cmd/run.go`).
+
+mod guest;
+mod preimage_stop;
+mod profile;
+mod progress;
+
+use crate::backtrace::{self, CallTracker};
+use crate::failure::{Failure, Outcome};
+use crate::log::{Level, Logger};
+use crate::matcher::Matcher;
+use crate::proof::Proof;
+use crate::{cli, files, interrupt};
+use anyhow::{Context, Result, bail};
+use carronade_emulator::cpu::Width;
+use carronade_emulator::image::Metadata;
+use carronade_emulator::isa::disassemble::disassemble;
+use carronade_emulator::machine::{Cause, Machine, Stop, VmError, Watch};
+use carronade_emulator::oracle::{NoOracle, OracleError, PreimageOracle};
+use carronade_host::ProcessOracle;
+use guest::GuestLog;
+use preimage_stop::PreimageStop;
+use profile::Profile;
+use progress::Progress;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Steps between looks at signals and the progress bar: some 50 ms.
+const SLICE: u64 = 10_000_000;
+
+/// Runs the command.
+///
+/// # Errors
+/// When anything fails; see [`Failure`].
+pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
+    check_flags(args)?;
+    let stop = PreimageStop::from_flags(args)?;
+    let metadata = files::read_metadata(&args.meta)?;
+    if metadata.is_none() {
+        logger.vm(
+            "no metadata file specified, defaulting to empty metadata",
+            &[],
+        );
+    }
+    let (state, memory) = files::read_state(&args.input)?;
+    let progress = Progress::new(&state, args.stop_at);
+    let logger = progress.logger(logger);
+    logger.vm(
+        "Loaded input state",
+        &[("version", state.version.name().into())],
+    );
+    let host = SharedOracle::start(args, &state.replay_hint)?;
+    let output = Box::new(GuestLog(logger.clone()));
+    let machine = Machine::new(state, memory, Box::new(host.clone()), output);
+    let mut session = Session {
+        machine,
+        args,
+        stop,
+        metadata: metadata.unwrap_or_default(),
+        logger: logger.clone(),
+        progress,
+        started: (Instant::now(), 0),
+        calls: args.debug.then(CallTracker::default),
+        profile: args.pprof_cpu.then(Profile::default),
+    };
+    let result = session.run();
+    session.progress.finish();
+    host.finish(&logger);
+    result
+}
+
+fn check_flags(args: &cli::Run) -> Result<()> {
+    let snapshot = file_name(&args.snapshot_fmt, 0);
+    if !args.output.as_os_str().is_empty() {
+        files::packing(&args.output).context("invalid --output")?;
+        files::check_parent(&args.output)?;
+    }
+    if !args.snapshot_fmt.is_empty() {
+        files::packing(&snapshot).context("invalid --snapshot-fmt")?;
+    }
+    if args.snapshot_at != Matcher::Never {
+        files::packing(&snapshot).context("invalid --snapshot-fmt")?;
+        files::check_parent(&snapshot)?;
+    }
+    if args.proof_at != Matcher::Never {
+        files::check_parent(&file_name(&args.proof_fmt, 0))?;
+    }
+    files::check_parent(&args.debug_info)?;
+    if args.debug && args.meta.as_os_str().is_empty() {
+        bail!("cannot enable debug mode without a metadata file");
+    }
+    Ok(())
+}
+
+/// The name with the step in place of `%d`.
+fn file_name(format: &str, step: u64) -> PathBuf {
+    format.replace("%d", &step.to_string()).into()
+}
+
+/// The host, shared between the machine, which asks it, and the end of the run, which
+/// shuts it down.
+#[derive(Clone)]
+struct SharedOracle(Arc<Mutex<Option<ProcessOracle>>>);
+
+impl SharedOracle {
+    fn start(args: &cli::Run, replay_hint: &[u8]) -> Result<Self> {
+        if args.host.is_empty() {
+            return Ok(Self(Arc::default()));
+        }
+        let mut oracle = ProcessOracle::spawn(&args.host, interrupt::flag())
+            .context("failed to start pre-image oracle server")?;
+        if !replay_hint.is_empty() {
+            oracle.set_replay_hint(replay_hint.to_vec());
+        }
+        Ok(Self(Arc::new(Mutex::new(Some(oracle)))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<ProcessOracle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the host; how it ends is logged, but does not count.
+    fn finish(&self, logger: &Logger) {
+        let Some(oracle) = self.lock().take() else {
+            return;
+        };
+        let problem = match oracle.shutdown().status {
+            Some(status) if status.success() => return,
+            Some(status) => status.to_string(),
+            None => "its exit status is unknown".into(),
+        };
+        let fields = [("module", "vm".into()), ("err", problem.into())];
+        logger.log(Level::Error, "failed to close pre-image server", &fields);
+    }
+}
+
+impl PreimageOracle for SharedOracle {
+    fn hint(&mut self, hint: &[u8]) -> Result<(), OracleError> {
+        match &mut *self.lock() {
+            Some(oracle) => oracle.hint(hint),
+            None => NoOracle.hint(hint),
+        }
+    }
+
+    fn preimage(&mut self, key: [u8; 32]) -> Result<Vec<u8>, OracleError> {
+        match &mut *self.lock() {
+            Some(oracle) => oracle.preimage(key),
+            None => NoOracle.preimage(key),
+        }
+    }
+}
+
+/// A run under way.
+struct Session<'a> {
+    machine: Machine,
+    args: &'a cli::Run,
+    stop: PreimageStop,
+    metadata: Metadata,
+    logger: Logger,
+    progress: Progress,
+    /// When the run began, and at which step.
+    started: (Instant, u64),
+    calls: Option<CallTracker>,
+    profile: Option<Profile>,
+}
+
+impl Session<'_> {
+    fn run(&mut self) -> Outcome {
+        self.started = (Instant::now(), self.machine.state().step);
+        while !self.machine.state().exited {
+            if interrupt::requested() {
+                return Err(Failure::Interrupted);
+            }
+            if self.before_step()? || self.advance()? {
+                break;
+            }
+        }
+        let state = self.machine.state();
+        let fields = [
+            ("exited", state.exited.into()),
+            ("code", u64::from(state.exit_code).into()),
+        ];
+        self.logger.vm("Execution stopped", &fields);
+        if let Some(calls) = &self.calls {
+            calls.print(self.machine.state(), &self.metadata);
+        }
+        self.finish()
+    }
+
+    /// What happens before a step: says whether the run stops here.
+    fn before_step(&mut self) -> Outcome<bool> {
+        let step = self.machine.state().step;
+        if self.args.info_at.matches(step) {
+            self.log_progress();
+        }
+        if self.args.stop_at.matches(step) {
+            self.logger.vm("Reached stop at", &[]);
+            return Ok(true);
+        }
+        if self.args.snapshot_at.matches(step) {
+            let path = file_name(&self.args.snapshot_fmt, step);
+            files::write_state(&path, self.machine.state(), self.machine.memory())?;
+        }
+        Ok(false)
+    }
+
+    /// Executes one step with its proof, or as many as nothing happens before: says
+    /// whether the run stops after it.
+    fn advance(&mut self) -> Outcome<bool> {
+        let step = self.machine.state().step;
+        if self.args.proof_at.matches(step) {
+            self.observe();
+            let witness = self.machine.prove().map_err(|error| self.panic(error))?;
+            let path = file_name(&self.args.proof_fmt, step);
+            files::write_json(&path, &Proof::from(witness))?;
+            return Ok(self.preimage_read(step));
+        }
+        let until = self.next_event(step);
+        self.observe();
+        let end = self
+            .machine
+            .run(until, self.stop.watch())
+            .map_err(|error| self.panic(error))?;
+        self.progress.set(self.machine.state().step);
+        if let Some(profile) = &mut self.profile {
+            profile.sample(&self.machine);
+        }
+        Ok(end == Stop::PreimageRead && self.preimage_read(self.machine.state().step - 1))
+    }
+
+    /// The step before which something happens next.
+    fn next_event(&self, step: u64) -> u64 {
+        let Self { args, .. } = self;
+        let matchers = [args.info_at, args.stop_at, args.snapshot_at, args.proof_at];
+        let slice = match (&self.calls, &self.profile) {
+            (Some(_), _) => 1,
+            (None, Some(profile)) => profile.interval(),
+            (None, None) => SLICE,
+        };
+        let next = matchers.map(|matcher| matcher.next_after(step));
+        next.into_iter().fold(step.saturating_add(slice), u64::min)
+    }
+
+    fn observe(&mut self) {
+        if let Some(calls) = &mut self.calls {
+            calls.observe(&self.machine, &self.metadata);
+        }
+    }
+
+    /// Whether the pre-image that a step read, if it did, ends the run.
+    fn preimage_read(&self, step: u64) -> bool {
+        let reader = self.machine.preimages();
+        let Some(read) = reader
+            .last_read()
+            .filter(|_| self.stop.watch() != Watch::Nothing)
+        else {
+            return false;
+        };
+        match self.stop.decide(read, reader.value().len(), step) {
+            Some(fields) => {
+                self.logger.vm("Stopping at preimage read", &fields);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn log_progress(&self) {
+        let (state, memory) = (self.machine.state(), self.machine.memory());
+        let pc = state.thread().map_or(0, |thread| thread.pc);
+        let (began, first) = self.started;
+        let rate = (state.step - first) as f64 / began.elapsed().as_secs_f64();
+        let pages = memory.page_count() as u64;
+        let word = memory.load(pc, Width::Word);
+        let fields = [
+            ("step", state.step.into()),
+            // The reference shows the low 32 bits of the pc (`mipsevm.HexU32`).
+            ("pc", format!("{:08x}", pc as u32).into()),
+            ("insn", format!("{word:08x}").into()),
+            ("ips", rate.into()),
+            ("pages", pages.into()),
+            ("mem", bytes(pages * 4096).into()),
+            ("name", self.metadata.lookup(pc).into()),
+        ];
+        self.logger.vm("processing", &fields);
+    }
+
+    fn finish(&mut self) -> Outcome {
+        files::write_state(
+            &self.args.output,
+            self.machine.state(),
+            self.machine.memory(),
+        )?;
+        files::write_json(&self.args.debug_info, &self.machine.debug_info())?;
+        if let Some(profile) = &self.profile {
+            profile.write(Path::new("cpu.pprof"), &self.metadata)?;
+        }
+        Ok(())
+    }
+
+    /// The machine's error as the command's: what, where, and how the guest got there.
+    fn panic(&self, error: VmError) -> Failure {
+        if interrupt::requested() {
+            return Failure::Interrupted;
+        }
+        let word = self.machine.memory().load(error.pc, Width::Word) as u32;
+        let cause = match &error.cause {
+            Cause::Fault(fault) => fault.to_string(),
+            Cause::Preimage(error) => error.to_string(),
+        };
+        let mut words = format!(
+            "VM panic at step {} (pc 0x{:x} in {}, instruction 0x{word:08x} {}): {cause}",
+            error.step,
+            error.pc,
+            self.metadata.lookup(error.pc),
+            disassemble(word, error.pc),
+        );
+        if !self.metadata.symbols.is_empty() {
+            words += &backtrace::guess(&self.machine, &self.metadata);
+        }
+        Failure::VmPanic(words)
+    }
+}
+
+/// A number of bytes as the reference shows it (`Memory.Usage`).
+fn bytes(count: u64) -> String {
+    let (mut value, mut unit) = (count as f64, 0);
+    while value >= 1024.0 && unit < 6 {
+        value /= 1024.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{count} B"),
+        unit => format!("{value:.1} {}iB", ["K", "M", "G", "T", "P", "E"][unit - 1]),
+    }
+}

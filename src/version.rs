@@ -1,0 +1,37 @@
+//! State versions by the names that flags take, and the `list` command.
+
+use anyhow::{Result, bail};
+use carronade_emulator::state::{StateVersion, VERSION_NAMES};
+
+/// The version with a name.
+///
+/// # Errors
+/// When this machine does not run it.
+pub fn by_name(name: &str) -> Result<StateVersion> {
+    if let Some(version) = StateVersion::ALL
+        .into_iter()
+        .find(|version| version.name() == name)
+    {
+        return Ok(version);
+    }
+    let ours = StateVersion::ALL.map(StateVersion::name).join(" and ");
+    match VERSION_NAMES.iter().position(|known| *known == name) {
+        Some(number) => bail!(
+            "unsupported state version {number} ({name}): this machine runs {ours}; \
+             an older Go cannon runs it"
+        ),
+        None => bail!("unknown state version {name:?}: this machine runs {ours}"),
+    }
+}
+
+/// Prints the versions as `cannon list` does (`cannon/multicannon/list.go`).
+pub fn list() {
+    println!("Available cannon versions:");
+    for version in StateVersion::ALL {
+        let number = version.number();
+        println!(
+            "filename: cannon-{number}\tversion: {} ({number})",
+            version.name()
+        );
+    }
+}
