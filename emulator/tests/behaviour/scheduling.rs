@@ -60,6 +60,7 @@ fn a_single_thread_is_preempted_to_the_other_side() {
 
 #[test]
 fn long_runs_toggle_at_every_quantum() {
+    assert_eq!(SCHED_QUANTUM, 100_000, "the reference's");
     let start = Start::program(LOOP).with("t0", 0);
     // A quantum is 100,000 instructions and the step of the preemption.
     for (until, right, since) in [

@@ -108,27 +108,32 @@ fn a_store_reaches_a_delay_slot_and_from_a_slot_the_target() {
 #[test]
 fn a_store_may_turn_straight_code_into_a_branch_and_back() {
     let jump = word("beq $zero, $zero, 0x10040");
-    // The word is assembled for the address 0x10000 and moved to 0x10008.
-    let text = "nop\nsw $t0, 0($t1)\nnop\naddiu $t2, $t2, 4\naddiu $t2, $t2, 8";
-    let end = writing(CODE, text, CODE + 8).with("t0", jump).run(5);
-    assert_eq!(
-        (end.register("t2"), end.state.thread().unwrap().pc),
-        (5, CODE + 0x4c)
-    );
-    let text = "nop\nsw $zero, 0($t1)\nj 0x20000\naddiu $t2, $t2, 4\naddiu $t2, $t2, 8";
-    let end = writing(CODE, text, CODE + 8).run(5);
-    assert_eq!(
-        (end.register("t2"), end.state.thread().unwrap().pc),
-        (13, CODE + 20)
-    );
+    // Either word of a pair, behind or not behind straight code.
+    for before in 0..3 {
+        let (nops, to) = ("nop\n".repeat(before as usize), CODE + 8 + 4 * before);
+        // The branch is assembled for the address 0x10000 and moved.
+        let text = format!("sw $t0, 0($t1)\n{nops}nop\nnop\naddiu $t2, $t2, 4\naddiu $t2, $t2, 8");
+        let end = writing(CODE, &text, to).with("t0", jump).run(5 + before);
+        assert_eq!(end.register("t2"), 5);
+        assert_eq!(end.state.thread().unwrap().pc, to + 0x44);
+        let text =
+            format!("sw $zero, 0($t1)\n{nops}nop\nj 0x20000\naddiu $t2, $t2, 4\naddiu $t2, $t2, 8");
+        let end = writing(CODE, &text, to).run(5 + before);
+        assert_eq!(end.register("t2"), 13);
+        assert_eq!(end.state.thread().unwrap().pc, to + 12);
+    }
     // Into something that the machine refuses.
-    let end = writing(CODE, "sw $t0, 0($t1)\nnop\nnop", CODE + 8)
-        .with("t0", 13)
-        .run(9);
-    assert_eq!(
-        (end.fault().as_str(), end.state.step),
-        ("invalid instruction 0x0000000d", 2)
-    );
+    for before in 0..3 {
+        let text = format!(
+            "sw $t0, 0($t1)\n{}nop\nnop",
+            "nop\n".repeat(before as usize)
+        );
+        let end = writing(CODE, &text, CODE + 8 + 4 * before)
+            .with("t0", 13)
+            .run(9);
+        assert_eq!(end.fault(), "invalid instruction 0x0000000d");
+        assert_eq!(end.state.step, 2 + before);
+    }
 }
 
 #[test]
