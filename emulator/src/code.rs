@@ -10,6 +10,11 @@ const WORDS: usize = PAGE_SIZE / 4;
 const SLOTS: usize = 256;
 const NO_PAGE: u64 = u64::MAX;
 
+static NO_CODE: CodePage = CodePage {
+    instructions: [Instruction::decode(0); WORDS],
+    straight: [1; WORDS],
+};
+
 /// The instructions of one page.
 pub(crate) struct CodePage {
     instructions: [Instruction; WORDS],
@@ -51,6 +56,22 @@ impl CodePage {
             self.instructions[at] = Instruction::decode(word);
         }
         self.measure(first + 1);
+    }
+
+    /// No page at all: the number is none's, the instructions are never run.
+    pub(crate) const NONE: (u64, &'static Self) = (NO_PAGE, &NO_CODE);
+
+    /// The instruction behind a run, if it is on this page and may run without looking at
+    /// its own program counter.
+    #[inline(always)]
+    pub(crate) fn slot_after(&self, pc: u64, length: u64) -> Option<Instruction> {
+        let at = pc as usize % PAGE_SIZE / 4 + length as usize;
+        let slot = *self.instructions.get(at)?;
+        if slot.opcode().ends_run() {
+            None
+        } else {
+            Some(slot)
+        }
     }
 
     /// The straight run from a program counter on, at most `limit` instructions.

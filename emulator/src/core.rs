@@ -242,7 +242,7 @@ impl<B: Bus> Cpu for Core<'_, B> {
         Ok(value)
     }
 
-    fn store_conditional(&mut self, address: u64, width: Width, value: u64) -> Result<u64, Trap> {
+    fn store_conditional(&mut self, address: u64, width: Width, register: u8) -> Result<(), Trap> {
         let (status, owner) = (reservation_kind(width), self.thread.id);
         let holds = *self.reservation
             == Reservation {
@@ -250,14 +250,18 @@ impl<B: Bus> Cpu for Core<'_, B> {
                 address,
                 owner,
             };
+        let mut stored = Stored::Data;
         if holds {
-            // The instruction ends its run, so whoever runs it looks for stores to code
-            // itself, after the result has been written.
-            let _ = self.bus.store(address, width, value)?;
+            let value = self.gpr(register);
+            stored = self.bus.store(address, width, value)?;
             *self.reservation = Reservation::default();
         }
         self.stats.store_conditional(owner, self.step, holds);
-        Ok(u64::from(holds))
+        self.set_gpr(register, u64::from(holds));
+        match stored {
+            Stored::Data => Ok(()),
+            Stored::Code => Err(Trap::CodeWritten),
+        }
     }
 
     #[inline(always)]

@@ -168,13 +168,14 @@ pub trait Cpu {
     -> Result<(), Trap>;
     /// Loads zero-extended and reserves the full address for this thread.
     fn load_linked(&mut self, address: Self::Value, width: Width) -> Result<Self::Value, Trap>;
-    /// Stores if the reservation is this thread's, of this width and full address; 1 if so.
+    /// Stores the register's value if the reservation is this thread's, of this width and
+    /// full address; sets the register to 1 if so, else to 0. The last act of a meaning.
     fn store_conditional(
         &mut self,
         address: Self::Value,
         width: Width,
-        value: Self::Value,
-    ) -> Result<Self::Value, Trap>;
+        register: u8,
+    ) -> Result<(), Trap>;
 
     /// Address of the instruction.
     fn pc(&self) -> u64;

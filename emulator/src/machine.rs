@@ -5,7 +5,7 @@ use crate::core::Core;
 use crate::cpu::{Fault, Trap};
 use crate::hash::Hash;
 use crate::isa::{Instruction, execute};
-use crate::memory::Memory;
+use crate::memory::{Memory, PAGE_SHIFT};
 use crate::oracle::PreimageOracle;
 use crate::preimage::{PreimageError, PreimageReader};
 use crate::state::{State, WITNESS_BYTES, state_hash};
@@ -282,49 +282,64 @@ enum End {
     Trap(Trap),
 }
 
-/// The interpreter's loop: straight runs of decoded instructions, one after the other.
+/// The interpreter's loop: straight runs of decoded instructions, one after the other,
+/// each with the delay slot that may follow it.
 fn run_core(mut core: Core<'_, Memory>, code: &CodeCache, budget: u64) -> (u64, End) {
     let (first_step, mut left) = (core.step, budget);
+    let mut page = CodePage::NONE;
     while left > 0 {
         let (pc, next_pc) = (core.thread.pc, core.thread.next_pc);
         if pc & 3 != 0 {
             return (budget - left, End::Trap(Fault::UnalignedPc(pc).into()));
         }
-        let Some(page) = code.at_hand(pc) else {
-            return (budget - left, End::Undecoded(pc));
-        };
-        let run = straight_run(page, pc, next_pc, left);
+        if page.0 != pc >> PAGE_SHIFT {
+            match code.at_hand(pc) {
+                Some(code) => page = (pc >> PAGE_SHIFT, code),
+                None => return (budget - left, End::Undecoded(pc)),
+            }
+        }
+        let sequential = next_pc == pc.wrapping_add(4);
+        let run = page.1.run(pc, if sequential { left } else { 1 });
         let length = run.len() as u64;
         // These belong to the last instruction, the only one that may look at them.
         core.pc = pc.wrapping_add(4 * (length - 1));
-        core.next_pc = if length == 1 {
-            next_pc
-        } else {
+        core.next_pc = if sequential {
             core.pc.wrapping_add(4)
+        } else {
+            next_pc
         };
         core.after = core.next_pc.wrapping_add(4);
         core.step = first_step + (budget - left) + length;
         let (done, trap) = run_straight(&mut core, run);
         core.stats.executed(pc, done);
         left -= done;
-        if done == length {
+        if done < length {
+            if done > 0 {
+                core.thread.pc = pc.wrapping_add(4 * done);
+                core.thread.next_pc = core.thread.pc.wrapping_add(4);
+            }
+        } else {
             (core.thread.pc, core.thread.next_pc) = (core.next_pc, core.after);
-        } else if done > 0 {
-            core.thread.pc = pc.wrapping_add(4 * done);
-            core.thread.next_pc = core.thread.pc.wrapping_add(4);
         }
         if let Some(trap) = trap {
             return (budget - left, End::Trap(trap));
         }
+        if let (Some(slot), true) = (page.1.slot_after(pc, length), left > 0 && sequential) {
+            // Whatever ended the run, the next instruction is the one behind it.
+            match execute(&mut core, slot) {
+                Ok(()) | Err(Trap::CodeWritten) => {}
+                Err(trap) => return (budget - left, End::Trap(trap)),
+            }
+            core.stats.executed(core.next_pc, 1);
+            left -= 1;
+            core.thread.pc = core.after;
+            core.thread.next_pc = core.after.wrapping_add(4);
+            if core.bus.has_code_writes() {
+                return (budget - left, End::Trap(Trap::CodeWritten));
+            }
+        }
     }
     (budget, End::Budget)
-}
-
-/// The instructions that may run one after the other: in a delay slot just that one.
-#[inline(always)]
-fn straight_run(page: &CodePage, pc: u64, next_pc: u64, left: u64) -> &[Instruction] {
-    let sequential = next_pc == pc.wrapping_add(4);
-    page.run(pc, if sequential { left } else { 1 })
 }
 
 /// Executes instructions until one traps: how many completed, and the trap.

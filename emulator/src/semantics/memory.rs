@@ -181,10 +181,8 @@ fn linked<C: Cpu>(cpu: &mut C, i: Instruction, width: Width) -> Result {
 }
 
 fn conditional<C: Cpu>(cpu: &mut C, i: Instruction, width: Width) -> Result {
-    let (at, value) = (address(cpu, i), cpu.gpr(i.rt()));
-    let done = cpu.store_conditional(at, width, value)?;
-    cpu.set_gpr(i.rt(), done);
-    Ok(())
+    let at = address(cpu, i);
+    cpu.store_conditional(at, width, i.rt())
 }
 
 /// Loads a word, sign-extended, and reserves its address.
