@@ -4,16 +4,16 @@
 #     fuzz/run.sh SECONDS [TARGET...]
 #
 # Uses cargo-fuzz on the nightly toolchain if there is one, else on the stable one with
-# its unstable flags unlocked. The machine reserves 4 TiB of addresses and touches little
-# of them, so the limit is on resident memory. The address sanitizer finds room next to
-# it; set SANITIZER=none to run faster without.
+# its unstable flags unlocked; STABLE=1 asks for the latter. The machine reserves 4 TiB
+# of addresses and touches little of them, so the limit is on resident memory. The
+# address sanitizer finds room next to it; SANITIZER=none runs faster without.
 set -eu
 cd "$(dirname "$0")"
 seconds=${1:?usage: run.sh SECONDS [TARGET...]}
 shift
 [ $# -gt 0 ] || set -- $(sed -n 's/^name = "\(.*\)"$/\1/p' Cargo.toml | tail -n +2)
 
-if rustc +nightly --version >/dev/null 2>&1; then
+if [ -z "${STABLE:-}" ] && rustc +nightly --version >/dev/null 2>&1; then
     cargo='cargo +nightly'
 else
     cargo=cargo

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 /// The loader takes 4 GiB of zeros as it should; hashing or even mapping so much in each
 /// run would leave no time to fuzz.
-const MAX_PROGRAM: u64 = 1 << 24;
+const MAX_PROGRAM: u64 = 1 << 20;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(metadata) = Metadata::of_elf(data) {
