@@ -51,7 +51,7 @@ impl CodePage {
     fn refresh(&mut self, memory: &Memory, address: u64) {
         let first = (address & !7) as usize % PAGE_SIZE / 4;
         for at in [first, first + 1] {
-            let address = address & !(PAGE_SIZE as u64 - 1) | 4 * at as u64;
+            let address = (address & !(PAGE_SIZE as u64 - 1)) + 4 * at as u64;
             let word = memory.load(address, crate::cpu::Width::Word) as u32;
             self.instructions[at] = Instruction::decode(word);
         }

@@ -39,8 +39,6 @@ pub enum PreimageError {
     },
     /// A hint could not be delivered.
     Hint(OracleError),
-    /// A hint grows past what a state file can hold.
-    HintTooLong(u64),
 }
 
 /// `0x` and the digits of some bytes.
@@ -65,7 +63,6 @@ impl fmt::Display for PreimageError {
                 hex(actual)
             ),
             Self::Hint(source) => write!(f, "hint not delivered: {source}"),
-            Self::HintTooLong(length) => write!(f, "a hint of {length} bytes is too long"),
         }
     }
 }
@@ -74,7 +71,7 @@ impl std::error::Error for PreimageError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Oracle { source, .. } | Self::Hint(source) => Some(&**source),
-            Self::Mismatch { .. } | Self::HintTooLong(_) => None,
+            Self::Mismatch { .. } => None,
         }
     }
 }

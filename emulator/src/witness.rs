@@ -9,7 +9,7 @@ use crate::cpu::{Fault, Trap, Width};
 use crate::hash::Hash;
 use crate::memory::{Memory, PROOF_BYTES, Stored, fold_branch};
 use crate::oracle::{OracleError, PreimageOracle};
-use crate::preimage::{PreimageReader, hex};
+use crate::preimage::{PreimageReader, hex, key_type};
 use crate::state::{State, StateVersion, THREAD_BYTES, Thread, WITNESS_BYTES, state_hash};
 use crate::stats::Stats;
 use crate::step::{self, NoOutput, Outside};
@@ -288,6 +288,16 @@ impl Bus for ProvenMemory<'_> {
     fn read_range(&self, _: u64, _: u64, _: &mut dyn FnMut(&[u8])) {}
 }
 
+/// The key types for which `PreimageOracle.sol` has a loader; no other pre-image can be
+/// there on chain.
+const LOADABLE: [u8; 5] = [
+    key_type::LOCAL,
+    key_type::KECCAK256,
+    key_type::SHA256,
+    key_type::BLOB,
+    key_type::PRECOMPILE,
+];
+
 /// An oracle that has the pre-image of the proof and no other.
 struct WitnessOracle<'a>(Option<&'a OracleData>);
 
@@ -297,9 +307,10 @@ impl PreimageOracle for WitnessOracle<'_> {
     }
 
     fn preimage(&mut self, key: Hash) -> Result<Vec<u8>, OracleError> {
+        let loadable = LOADABLE.contains(&key[0]);
         let data = self
             .0
-            .filter(|data| data.key == key)
+            .filter(|data| data.key == key && loadable)
             .ok_or(Refusal::OracleKey)?;
         let (length, value) = data.value.split_first_chunk().ok_or(Refusal::OracleValue)?;
         if u64::from_be_bytes(*length) != value.len() as u64 {
@@ -313,7 +324,9 @@ impl PreimageOracle for WitnessOracle<'_> {
 /// the proof as well: the hash of the state after the step.
 ///
 /// Bytes of branches that the step does not use are not looked at, as on chain; the
-/// reference's own proofs have leftovers there.
+/// reference's own proofs have leftovers there. That a local, blob or precompile
+/// pre-image is the true one only the chain can tell. State data of a length other than
+/// 188 is refused; the contract takes it within its 32-byte padding, but no state has it.
 ///
 /// # Errors
 /// Why the proof is refused.
@@ -331,12 +344,15 @@ pub fn verify(version: StateVersion, proof: &StepWitness) -> Result<Hash, Refusa
     if state.step != proof.step {
         return Err(Refusal::Step);
     }
+    // Calldata is padded with zeros to whole words, and the contract asks no more.
+    let mut proof_data = proof.proof_data.clone();
+    proof_data.resize(proof_data.len().next_multiple_of(32), 0);
     if !state.exited {
-        take_thread(&mut state, &proof.proof_data)?;
+        take_thread(&mut state, &proof_data)?;
     }
     let mut memory = ProvenMemory {
         root,
-        proof_data: &proof.proof_data,
+        proof_data: &proof_data,
     };
     let mut reader = PreimageReader::default();
     let mut outside = Outside {

@@ -131,7 +131,7 @@ impl Mapping {
     /// The offset's address was aligned to the width.
     #[inline(always)]
     pub(super) fn load(&self, offset: Offset, width: Width) -> u64 {
-        debug_assert!(offset.0 as u64 % width.bytes() == 0);
+        debug_assert!((offset.0 as u64).is_multiple_of(width.bytes()));
         // SAFETY: the offset is below TOTAL and aligned to the width, which divides TOTAL,
         // so the access ends within the mapping. Untouched memory reads as zeros.
         unsafe {
@@ -148,7 +148,7 @@ impl Mapping {
     /// The offset's address was aligned to the width.
     #[inline(always)]
     pub(super) fn store(&mut self, offset: Offset, width: Width, value: u64) {
-        debug_assert!(offset.0 as u64 % width.bytes() == 0);
+        debug_assert!((offset.0 as u64).is_multiple_of(width.bytes()));
         // SAFETY: in bounds as in `load`; `&mut self` excludes other accesses.
         unsafe {
             let at = self.base.add(offset.0);
