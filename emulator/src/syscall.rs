@@ -428,3 +428,50 @@ fn write_key<B: Bus>(
     state.preimage_offset = 0;
     Ok(Value(count as u64))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cpu::Width;
+    use crate::machine::{Machine, Watch};
+    use crate::memory::Memory;
+    use crate::oracle::NoOracle;
+    use crate::state::{State, StateVersion};
+    use crate::step::NoOutput;
+
+    const SYSCALL: u64 = 0x0000_000c;
+    const BUFFER: u64 = 0x2003;
+
+    /// The machine after one system call at pc 0.
+    fn after(version: StateVersion, registers: &[(usize, u64)]) -> Machine {
+        let (mut state, mut memory) = (State::new(version, 0, 0), Memory::new());
+        let _ = memory.store(0, Width::Word, SYSCALL);
+        for (register, value) in registers {
+            state.thread_mut().unwrap().registers[*register] = *value;
+        }
+        let mut machine = Machine::new(state, memory, Box::new(NoOracle), Box::new(NoOutput));
+        machine.run(1, Watch::Nothing).unwrap();
+        machine
+    }
+
+    #[test]
+    fn getrandom_works_from_version_8_on() {
+        let call = [(2, 5313), (4, BUFFER), (5, 100)];
+        for (version, bytes) in [(StateVersion::V7, 0), (StateVersion::V8, 5)] {
+            let machine = after(version, &call);
+            let registers = machine.state().thread().unwrap().registers;
+            assert_eq!((registers[2], registers[7]), (bytes, 0));
+            let word = machine.memory().load(BUFFER, Width::Double);
+            assert_eq!(word >> 40, 0, "the bytes before the buffer stay");
+            assert_eq!(word != 0, bytes > 0);
+        }
+    }
+
+    #[test]
+    fn a_hint_without_end_is_dropped_and_the_step_is_valid() {
+        for count in [1 << 31, u64::MAX] {
+            let machine = after(StateVersion::V8, &[(2, 5001), (4, 4), (6, count)]);
+            assert_eq!(machine.state().thread().unwrap().registers[2], count);
+            assert!(machine.state().last_hint.is_empty());
+        }
+    }
+}

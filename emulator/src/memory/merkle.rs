@@ -96,6 +96,9 @@ impl PageTree {
 
 /// The root of one page.
 fn page_root(bytes: &Page) -> Hash {
+    if *bytes == [0; PAGE_SIZE] {
+        return *zero_hash(PAGE_LEVELS);
+    }
     let mut level = [[0u8; 32]; LEAVES / 2];
     for (hash, pair) in level.iter_mut().zip(bytes.chunks(64)) {
         *hash = keccak256(pair);
