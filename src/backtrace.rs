@@ -1,6 +1,8 @@
 //! How the guest got where it is: from traced calls (`--debug`), or guessed from the
 //! stack when the VM panics.
 
+use crate::failure::Outcome;
+use crate::say;
 use carronade_emulator::cpu::Width;
 use carronade_emulator::image::Metadata;
 use carronade_emulator::isa::{Instruction, Opcode};
@@ -59,9 +61,14 @@ impl CallTracker {
     }
 
     /// Prints the calls of the running thread, innermost first, as the reference does.
-    pub fn print(&self, state: &State, metadata: &Metadata) {
-        let Ok(thread) = state.thread() else { return };
-        println!("traceback at pc={:x}. step={}", thread.pc, state.step);
+    ///
+    /// # Errors
+    /// When they cannot be printed.
+    pub fn print(&self, state: &State, metadata: &Metadata) -> Outcome {
+        let Ok(thread) = state.thread() else {
+            return Ok(());
+        };
+        say!("traceback at pc={:x}. step={}", thread.pc, state.step);
         for (n, call) in self
             .threads
             .get(&thread.id)
@@ -71,8 +78,9 @@ impl CallTracker {
             .enumerate()
         {
             let name = metadata.lookup(call.to);
-            println!("\t{n} {:x} in {name} caller={:08x}", call.to, call.from);
+            say!("\t{n} {:x} in {name} caller={:08x}", call.to, call.from);
         }
+        Ok(())
     }
 }
 

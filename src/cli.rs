@@ -1,7 +1,7 @@
 //! The commands and their flags. `load-elf`, `run`, `witness` and `list` are Cannon's
 //! (`cannon/cmd`, `cannon/multicannon`); the others are additions.
 
-use crate::matcher::Matcher;
+use crate::matcher::{Matcher, go_number};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -10,6 +10,28 @@ use std::path::PathBuf;
 /// Takes empty paths too, which stand for "none".
 fn any_path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// Truth as Go's flags take it (`strconv.ParseBool`).
+fn go_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("neither true nor false".into()),
+    }
+}
+
+/// A signed number as Go's flags take it.
+fn go_int(text: &str) -> Result<i64, String> {
+    let (sign, digits) = match text.strip_prefix(['-', '+']) {
+        Some(digits) if text.starts_with('-') => (-1, digits),
+        Some(digits) => (1, digits),
+        None => (1, text),
+    };
+    let number = go_number(digits).and_then(|number| i64::try_from(number).ok());
+    number
+        .map(|number| sign * number)
+        .ok_or("not a number of 63 bits and a sign".into())
 }
 
 /// A fault proof VM that is Cannon's to the bit.
@@ -97,7 +119,7 @@ pub struct Run {
     #[arg(long, default_value = "")]
     pub stop_at_preimage_type: String,
     /// Stop after the first read of a pre-image above this size, in bytes with the 8-byte length
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0, value_parser = go_int, allow_negative_numbers = true)]
     pub stop_at_preimage_larger_than: i64,
     /// Symbols of the program; none if empty
     #[arg(long, default_value = "meta.json", value_parser = any_path())]
@@ -106,21 +128,17 @@ pub struct Run {
     pub info_at: Matcher,
     /// Write a profile of the guest's steps to cpu.pprof
     #[arg(long = "pprof.cpu", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          default_value = "false", action = ArgAction::Set)]
+          default_value = "false", value_parser = go_bool, action = ArgAction::Set)]
     pub pprof_cpu: bool,
     /// Trace the guest's calls and print them at the end; needs --meta
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          default_value = "false", action = ArgAction::Set)]
+          default_value = "false", value_parser = go_bool, action = ArgAction::Set)]
     pub debug: bool,
     /// File to write the run's counters to
     #[arg(long, default_value = "", value_parser = any_path())]
     pub debug_info: PathBuf,
     /// Command of the pre-image host, after --
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "HOST COMMAND"
-    )]
+    #[arg(trailing_var_arg = true, value_name = "HOST COMMAND")]
     pub host: Vec<OsString>,
 }
 

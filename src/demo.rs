@@ -5,7 +5,7 @@
 use crate::failure::Outcome;
 use crate::log::Logger;
 use crate::proof::Proof;
-use crate::{cli, files, load_elf, run, witness};
+use crate::{cli, files, load_elf, out, run, say, witness};
 use anyhow::{Context, Result};
 use carronade_emulator::state::state_hash;
 use carronade_host::MemoryStore;
@@ -50,10 +50,10 @@ impl Demo<'_> {
 
     fn run(&self, blocks: u64) -> Outcome {
         let images = self.write_inputs(blocks)?;
-        println!("1. A chain of {blocks} blocks: {images} pre-images for the host to serve.");
+        say!("1. A chain of {blocks} blocks: {images} pre-images for the host to serve.");
         self.load()?;
         let (prestate, _) = files::read_state(&self.path("prestate.bin.gz"))?;
-        println!(
+        say!(
             "2. The guest is loaded: state version {}.",
             prestate.version.name()
         );
@@ -128,7 +128,7 @@ impl Demo<'_> {
         let (state, mut memory) = files::read_state(&self.path("final.bin.gz"))?;
         let hash = state_hash(&state.witness(&memory.root()));
         let rate = state.step as f64 / seconds / 1e6;
-        println!(
+        say!(
             "3. Run to its end: {} steps in {seconds:.2} s with loading and saving, {rate:.0} million \
              a second; exit code {}.\n   State hash {}",
             state.step,
@@ -144,8 +144,8 @@ impl Demo<'_> {
         let path = self.path(&format!("proof-{step}.json"));
         let size = fs::metadata(&path).context("where is the proof?")?.len();
         let _: Proof = files::read_json(&path)?;
-        println!("4. Step {step} proven: {size} bytes of JSON. Verified without memory or host:");
-        print!("   ");
+        say!("4. Step {step} proven: {size} bytes of JSON. Verified without memory or host:");
+        out::print("   ")?;
         witness::run_verify(&cli::Verify {
             input: path,
             version: "multithreaded64-5".into(),

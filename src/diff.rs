@@ -1,7 +1,7 @@
 //! `diff`: how two states differ.
 
 use crate::failure::{Failure, Outcome};
-use crate::{cli, files};
+use crate::{cli, files, say};
 use carronade_emulator::image::Metadata;
 use carronade_emulator::isa::register_name;
 use carronade_emulator::memory::Memory;
@@ -29,7 +29,7 @@ pub fn run(args: &cli::Diff) -> Outcome {
     let hashes = [(&left, &mut left_memory), (&right, &mut right_memory)]
         .map(|(state, memory)| state_hash(&state.witness(&memory.root())));
     if report.lines.is_empty() {
-        println!(
+        say!(
             "the states are equal: {}",
             const_hex::encode_prefixed(hashes[0])
         );
@@ -40,21 +40,21 @@ pub fn run(args: &cli::Diff) -> Outcome {
     } else {
         "different"
     };
-    println!("state hashes are {verdict}:");
-    println!(
+    say!("state hashes are {verdict}:");
+    say!(
         "  {} step {}",
         const_hex::encode_prefixed(hashes[0]),
         left.step
     );
-    println!(
+    say!(
         "  {} step {}",
         const_hex::encode_prefixed(hashes[1]),
         right.step
     );
-    println!("first difference: {}", report.lines[0]);
-    report.lines[1..]
-        .iter()
-        .for_each(|line| println!("also: {line}"));
+    say!("first difference: {}", report.lines[0]);
+    for line in &report.lines[1..] {
+        say!("also: {line}");
+    }
     Err(Failure::No)
 }
 

@@ -1,7 +1,7 @@
 //! `disassemble`: a state's instructions as text.
 
 use crate::failure::Outcome;
-use crate::{cli, files};
+use crate::{cli, files, say};
 use anyhow::{Context, Result, anyhow};
 use carronade_emulator::cpu::Width;
 use carronade_emulator::image::Metadata;
@@ -24,14 +24,14 @@ pub fn run(args: &cli::Disassemble) -> Outcome {
         .unwrap_or(DEFAULT_COUNT);
     let running = state.thread().map(|thread| thread.pc).ok();
     for n in 0..count {
-        let pc = start.wrapping_add(4 * n);
+        let pc = start.wrapping_add(n.wrapping_mul(4));
         if let Some(symbol) = symbol_at(&metadata, pc) {
-            println!("{symbol}:");
+            say!("{symbol}:");
         }
         let word = memory.load(pc, Width::Word) as u32;
         let text = disassemble_with(word, pc, |target| symbol_at(&metadata, target));
         let mark = if running == Some(pc) { "=>" } else { "  " };
-        println!("{mark} {pc:12x}  {word:08x}  {text}");
+        say!("{mark} {pc:12x}  {word:08x}  {text}");
     }
     Ok(())
 }

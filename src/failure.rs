@@ -15,6 +15,8 @@ pub enum Failure {
     Interrupted,
     /// The answer is no, and has been printed: exit code 1.
     No,
+    /// Whoever read the output, as `head` does, has seen enough: exit code 0.
+    ReaderGone,
 }
 
 /// The result of a command.
@@ -25,24 +27,49 @@ impl Failure {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
+            Failure::ReaderGone => 0,
             Failure::Error(_) | Failure::No => 1,
             Failure::VmPanic(_) => 2,
             Failure::Interrupted => 130,
         }
     }
-}
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What to tell the user on standard error, if anything.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
         match self {
-            Failure::Error(error) => write!(f, "error: {error:#}"),
-            Failure::VmPanic(words) => write!(f, "error: {words}"),
-            Failure::Interrupted => f.write_str("command interrupted"),
-            Failure::No => Ok(()),
+            Failure::Error(error) => Some(format!("error: {}", Causes(error))),
+            Failure::VmPanic(words) => Some(format!("error: {words}")),
+            Failure::Interrupted => Some("command interrupted".into()),
+            Failure::No | Failure::ReaderGone => None,
         }
     }
 }
 
+/// An error and its causes in one line. Causes that an error's own words end with, as many
+/// libraries write them, are not repeated.
+struct Causes<'a>(&'a anyhow::Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = String::new();
+        for cause in self.0.chain() {
+            let cause = cause.to_string();
+            if words.is_empty() {
+                words = cause;
+            } else if !words.ends_with(&cause) {
+                words = format!("{words}: {cause}");
+            }
+        }
+        // Names of files and flags may hold anything, but the message is one line.
+        f.write_str(&words.replace(char::is_control, " "))
+    }
+}
+
+/// Once the user has asked for an end, an error is taken for its consequence: reading and
+/// writing fail then on purpose, and their errors pass through libraries that change them.
+/// A true error that comes at the same moment is lost, which the next run will tell.
+/// What the guest does wrong ([`Failure::VmPanic`]) does not come this way.
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         if crate::interrupt::requested() {
@@ -50,5 +77,23 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         } else {
             Failure::Error(error.into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_message_is_one_line_without_repetition() {
+        let error = anyhow!("no such file")
+            .context("cannot open x\n: no such file")
+            .context("failed");
+        let message = Failure::Error(error).message();
+        assert_eq!(
+            message.as_deref(),
+            Some("error: failed: cannot open x : no such file")
+        );
     }
 }

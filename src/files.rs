@@ -3,6 +3,7 @@
 
 use crate::failure::Outcome;
 use crate::interrupt::Interruptible;
+use crate::out;
 use anyhow::{Context, Result, anyhow, bail};
 use carronade_emulator::codec::{self, Packing};
 use carronade_emulator::image::Metadata;
@@ -18,6 +19,10 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::Builder;
+
+/// Bytes at which reading anything but a state stops: programs, symbols and proofs are far
+/// smaller, and an endless or wickedly packed file must not take all memory.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Permissions of all output, as in the reference (`cmd/run.go`, `OutFilePerm`).
 const PERMISSIONS: u32 = 0o755;
@@ -40,9 +45,6 @@ pub fn packing(path: &Path) -> Result<Packing> {
 /// # Errors
 /// When it cannot be read, or is not a state that this machine runs.
 pub fn read_state(path: &Path) -> Result<(State, Memory)> {
-    if path.as_os_str().is_empty() {
-        bail!("no path of a state given");
-    }
     let packing = Packing::of_name(&path.to_string_lossy()).ok_or_else(|| {
         anyhow!(
             "{}: a state whose name does not end in .bin or .bin.gz counts as version 0 \
@@ -63,20 +65,22 @@ fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Reads a file, unpacked if its name ends in `.gz`.
+/// Reads a file that is no state, unpacked if its name ends in `.gz`.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When it cannot be read, or is too large to be what it should be.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
-    let (mut file, mut bytes) = (open(path)?, Vec::new());
+    let (file, mut bytes) = (Interruptible(open(path)?), Vec::new());
     let read = if path.extension().is_some_and(|extension| extension == "gz") {
-        MultiGzDecoder::new(file)
-            .take(codec::MAX_DECOMPRESSED)
-            .read_to_end(&mut bytes)
+        let unpacked = MultiGzDecoder::new(file);
+        unpacked.take(MAX_BYTES + 1).read_to_end(&mut bytes)
     } else {
-        file.read_to_end(&mut bytes)
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)
     };
     read.with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        bail!("{} exceeds {} GiB", path.display(), MAX_BYTES >> 30);
+    }
     Ok(bytes)
 }
 
@@ -103,19 +107,24 @@ pub fn read_metadata(path: &Path) -> Result<Option<Metadata>> {
     Ok(Some(metadata))
 }
 
-/// Fails if a file could not be created at a path because its folder is missing: better
-/// before hours of work than after.
+/// Fails if a file could not be created at a path, for its folder is missing or it is a
+/// folder itself: better before hours of work than after.
 ///
 /// # Errors
-/// When the folder is missing.
-pub fn check_parent(path: &Path) -> Result<()> {
-    let parent = parent(path);
-    if !path.as_os_str().is_empty() && !parent.is_dir() {
+/// When it could not be created.
+pub fn check_place(path: &Path) -> Result<()> {
+    let (shown, parent) = (path.display(), parent(path));
+    if path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    if !parent.is_dir() {
         bail!(
-            "cannot write {}: folder {} does not exist",
-            path.display(),
+            "cannot write {shown}: folder {} does not exist",
             parent.display()
         );
+    }
+    if path.is_dir() {
+        bail!("cannot write {shown}: it is a folder");
     }
     Ok(())
 }
@@ -140,20 +149,18 @@ pub fn write_atomically(
 }
 
 fn write_inner(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    check_parent(path)?;
+    check_place(path)?;
     // A device or a pipe is written to, not replaced.
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Ok(write_through(
             File::options().write(true).open(path)?,
             write,
         )?);
     }
-    let name = path
-        .file_name()
-        .context("it has no file name")?
-        .to_string_lossy();
+    // If the process is killed this file stays. Its name is not one that op-challenger
+    // takes for a snapshot or proof.
     let file = Builder::new()
-        .prefix(&format!(".{name}."))
+        .prefix(".carronade-")
         .suffix(".tmp")
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(parent(path))?;
@@ -194,13 +201,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Outcome {
     let text = serde_json::to_string_pretty(value)? + "\n\n";
     match path.to_string_lossy().as_ref() {
         "" => Ok(()),
-        "-" => {
-            io::stdout()
-                .lock()
-                .write_all(text.as_bytes())
-                .context("cannot write to stdout")?;
-            Ok(())
-        }
+        "-" => Ok(out::write(text.as_bytes()).context("cannot write to stdout")?),
         name if name.ends_with(".gz") => write_atomically(path, |out| {
             let mut packed = GzEncoder::new(out, Compression::default());
             packed.write_all(text.as_bytes())?;

@@ -1,12 +1,13 @@
 //! `inspect`: what is in a state.
 
 use crate::failure::Outcome;
-use crate::{cli, files};
+use crate::{cli, files, say};
 use carronade_emulator::image::Metadata;
 use carronade_emulator::isa::register_name;
 use carronade_emulator::memory::{Memory, PAGE_SIZE};
 use carronade_emulator::state::{State, Thread, ThreadStack, state_hash};
 use serde_json::{Value, json};
+use std::fmt::Write;
 use std::path::Path;
 
 /// Runs the command.
@@ -24,35 +25,35 @@ pub fn run(args: &cli::Inspect, as_json: bool) -> Outcome {
             &to_json(&state, &memory, &metadata, [hash, root]),
         );
     }
-    print_scalars(&state, [hash, root]);
+    print_scalars(&state, [hash, root])?;
     for (side, stack) in [("left", &state.left), ("right", &state.right)] {
         for thread in stack.threads.iter().rev() {
             let runs = state
                 .thread()
                 .is_ok_and(|running| std::ptr::eq(running, thread));
-            print_thread(thread, side, runs, &metadata);
+            print_thread(thread, side, runs, &metadata)?;
         }
     }
-    print_ranges(&memory);
-    Ok(())
+    print_ranges(&memory)
 }
 
-fn print_scalars(state: &State, [hash, root]: [[u8; 32]; 2]) {
+fn print_scalars(state: &State, [hash, root]: [[u8; 32]; 2]) -> Outcome {
     let version = state.version;
-    println!("state version    {} ({})", version.number(), version.name());
-    println!("state hash       {}", const_hex::encode_prefixed(hash));
-    println!("memory root      {}", const_hex::encode_prefixed(root));
-    println!("step             {}", state.step);
-    println!("steps in quantum {}", state.steps_since_context_switch);
-    println!(
+    say!("state version    {} ({})", version.number(), version.name());
+    say!("state hash       {}", const_hex::encode_prefixed(hash));
+    say!("memory root      {}", const_hex::encode_prefixed(root));
+    say!("step             {}", state.step);
+    say!("steps in quantum {}", state.steps_since_context_switch);
+    say!(
         "exited           {} (code {})",
-        state.exited, state.exit_code
+        state.exited,
+        state.exit_code
     );
-    println!("heap             0x{:x}", state.heap);
+    say!("heap             0x{:x}", state.heap);
     let key = const_hex::encode_prefixed(state.preimage_key);
-    println!("pre-image        {key} at {}", state.preimage_offset);
+    say!("pre-image        {key} at {}", state.preimage_offset);
     let reservation = state.reservation;
-    println!(
+    say!(
         "reservation      {} at 0x{:x}, thread {}",
         ["none", "word", "double"]
             .get(usize::from(reservation.status))
@@ -65,33 +66,36 @@ fn print_scalars(state: &State, [hash, root]: [[u8; 32]; 2]) {
     } else {
         "left"
     };
-    println!(
+    say!(
         "threads          {} on the left, {} on the right, running {direction}; next id {}",
         state.left.threads.len(),
         state.right.threads.len(),
         state.next_thread_id
     );
-    println!("unfinished hint  {} bytes", state.last_hint.len());
+    say!("unfinished hint  {} bytes", state.last_hint.len());
+    Ok(())
 }
 
-fn print_thread(thread: &Thread, side: &str, runs: bool, metadata: &Metadata) {
+fn print_thread(thread: &Thread, side: &str, runs: bool, metadata: &Metadata) -> Outcome {
     let runs = if runs { ", running" } else { "" };
     let exited = match thread.exited.get() {
         true => format!(", exited with {}", thread.exit_code),
         false => String::new(),
     };
-    println!("\nthread {} ({side}{runs}{exited})", thread.id);
-    println!("  pc   {:016x} {}", thread.pc, metadata.lookup(thread.pc));
-    println!("  next {:016x}", thread.next_pc);
-    println!("  hi   {:016x}  lo   {:016x}", thread.hi, thread.lo);
+    say!("\nthread {} ({side}{runs}{exited})", thread.id);
+    say!("  pc   {:016x} {}", thread.pc, metadata.lookup(thread.pc));
+    say!("  next {:016x}", thread.next_pc);
+    say!("  hi   {:016x}  lo   {:016x}", thread.hi, thread.lo);
     for row in 0..8u8 {
+        let mut line = String::new();
         for column in 0..4u8 {
             let register = row + 8 * column;
             let value = thread.registers[usize::from(register)];
-            print!("  {:4} {value:016x}", register_name(register));
+            let _ = write!(line, "  {:4} {value:016x}", register_name(register));
         }
-        println!();
+        say!("{line}");
     }
+    Ok(())
 }
 
 /// First address, last address and pages of each run of neighbouring pages.
@@ -109,11 +113,12 @@ fn ranges(memory: &Memory) -> Vec<(u64, u64, u64)> {
     ranges
 }
 
-fn print_ranges(memory: &Memory) {
-    println!("\nmemory: {} pages", memory.page_count());
+fn print_ranges(memory: &Memory) -> Outcome {
+    say!("\nmemory: {} pages", memory.page_count());
     for (first, last, pages) in ranges(memory) {
-        println!("  {first:016x} to {last:016x} {pages:8} pages");
+        say!("  {first:016x} to {last:016x} {pages:8} pages");
     }
+    Ok(())
 }
 
 fn to_json(

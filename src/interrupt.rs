@@ -1,13 +1,14 @@
 //! SIGINT and SIGTERM: they set a flag that long work looks at.
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Makes the two signals set the flag instead of ending the process.
+/// Makes the two signals set the flag instead of ending the process, and SIGXFSZ nothing:
+/// a file that grows past the limit (`ulimit -f`) is then a failed write like others.
 ///
 /// # Errors
 /// When the handlers cannot be installed.
@@ -15,6 +16,8 @@ pub fn install() -> io::Result<()> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, flag())?;
     }
+    // A handler without use, not SIG_IGN, which a host would inherit.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ pub mod interrupt;
 pub mod load_elf;
 pub mod log;
 pub mod matcher;
+pub mod out;
 pub mod proof;
 pub mod run;
 pub mod version;

@@ -12,11 +12,10 @@ use carronade_emulator::image::{Metadata, load_elf};
 pub fn run(args: &cli::LoadElf) -> Outcome {
     let version = version::by_name(&args.version)?;
     if !args.out.as_os_str().is_empty() {
-        files::packing(&args.out)?;
-        files::check_parent(&args.out)?;
+        files::packing(&args.out).context("invalid --out")?;
+        files::check_place(&args.out)?;
     }
-    let elf = std::fs::read(&args.path)
-        .with_context(|| format!("failed to open ELF file {}", args.path.display()))?;
+    let elf = files::read_bytes(&args.path).context("failed to open ELF file")?;
     let name = || format!("failed to load ELF file {}", args.path.display());
     let (state, memory) = load_elf(version, &elf).with_context(name)?;
     let metadata = Metadata::of_elf(&elf).with_context(name)?;

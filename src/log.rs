@@ -3,6 +3,7 @@
 //! (slog's text form without the time), with one it is geth's `t=… lvl=info msg=…`.
 //! `--json` makes each line a JSON object instead.
 
+use crate::out::complain;
 use indicatif::ProgressBar;
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -112,8 +113,8 @@ impl Logger {
             Form::Json => json(level, message, fields),
         };
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| complain(&line)),
+            None => complain(&line),
         }
     }
 
@@ -219,19 +220,20 @@ fn go_float(number: f64) -> String {
 }
 
 fn json(level: Level, message: &str, fields: &[Field<'_>]) -> String {
-    let mut line = serde_json::Map::new();
-    line.insert("level".into(), upper(level).into());
-    line.insert("msg".into(), message.into());
-    for (key, value) in fields {
-        let value = match value {
+    // By hand, for serde_json's map would sort the keys.
+    let mut line = String::from("{");
+    let head = [("level", upper(level).into()), ("msg", message.into())];
+    for (key, value) in head.iter().chain(fields) {
+        let comma = if line.len() > 1 { "," } else { "" };
+        let value: serde_json::Value = match value {
             Value::Text(text) => text.as_str().into(),
             Value::Number(number) => (*number).into(),
             Value::Float(number) => (*number).into(),
             Value::Bool(value) => (*value).into(),
         };
-        line.insert((*key).into(), value);
+        let _ = write!(line, "{comma}\"{key}\":{value}");
     }
-    serde_json::Value::Object(line).to_string()
+    line + "}"
 }
 
 /// UTC, in geth's form: `2006-01-02T15:04:05+0000`.

@@ -1,40 +1,38 @@
 //! `carronade`, also under the name `cannon`.
 
+use anyhow::anyhow;
 use carronade::cli::{Cli, Command};
-use carronade::failure::{Failure, Outcome};
+use carronade::failure::Outcome;
 use carronade::log::Logger;
 use carronade::{
-    demo, diff, disassemble, host, inspect, interrupt, load_elf, run, version, witness,
+    demo, diff, disassemble, host, inspect, interrupt, load_elf, out, run, version, witness,
 };
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match parse().and_then(|cli| dispatch(&cli)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if !matches!(failure, Failure::No) {
-                eprintln!("{failure}");
-            }
-            ExitCode::from(failure.exit_code())
-        }
+    let result = match Cli::try_parse() {
+        Ok(cli) => dispatch(&cli),
+        Err(error) => answer(&error),
+    };
+    let Err(failure) = result else {
+        return ExitCode::SUCCESS;
+    };
+    if let Some(message) = failure.message() {
+        out::complain(&message);
     }
+    ExitCode::from(failure.exit_code())
 }
 
-fn parse() -> Outcome<Cli> {
-    Cli::try_parse().or_else(|error| match error.kind() {
+/// What clap has to say: help, or an error, whose exit code is 1 since 2 means a VM panic.
+fn answer(error: &clap::Error) -> Outcome {
+    match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
-        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            print!("{error}");
-            std::process::exit(0)
-        }
-        // One line, and exit code 1: 2 means a VM panic.
-        _ => Err(Failure::Error(anyhow::anyhow!(one_line(
-            &error.to_string()
-        )))),
-    })
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => out::print(&error.to_string()),
+        _ => Err(anyhow!(one_line(&error.to_string())).into()),
+    }
 }
 
 /// The first paragraph of a message, on one line, without its leading `error: `.
@@ -45,17 +43,17 @@ fn one_line(message: &str) -> String {
 }
 
 fn dispatch(cli: &Cli) -> Outcome {
-    interrupt::install()?;
+    // A host waits for its client, which no flag would wake it from; signals may just end it.
+    if !matches!(cli.command, Command::Host(_)) {
+        interrupt::install()?;
+    }
     let logger = Logger::new(cli.json);
     match &cli.command {
         Command::LoadElf(args) => load_elf::run(args),
         Command::Run(args) => run::run(args, &logger),
         Command::Witness(args) => witness::run(args),
         Command::Verify(args) => witness::run_verify(args),
-        Command::List => {
-            version::list();
-            Ok(())
-        }
+        Command::List => version::list(),
         Command::Inspect(args) => inspect::run(args, cli.json),
         Command::Diff(args) => diff::run(args),
         Command::Disassemble(args) => disassemble::run(args),

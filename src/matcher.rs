@@ -76,7 +76,8 @@ impl FromStr for Matcher {
 
 /// An unsigned number as Go reads it with base 0: `0x`, `0o`, `0b` or a bare leading `0`
 /// for octal, and single underscores between digits or after the prefix.
-fn go_number(text: &str) -> Option<u64> {
+#[must_use]
+pub fn go_number(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
     let (base, digits) = match lower.get(..2) {
         Some("0x") => (16, &lower[2..]),

@@ -18,14 +18,16 @@ use carronade_emulator::image::Metadata;
 use carronade_emulator::isa::disassemble::disassemble;
 use carronade_emulator::machine::{Cause, Machine, Stop, VmError, Watch};
 use carronade_emulator::oracle::{NoOracle, OracleError, PreimageOracle};
-use carronade_host::ProcessOracle;
+use carronade_emulator::preimage::PreimageError;
+use carronade_host::{Grace, HostError, ProcessOracle};
 use guest::GuestLog;
 use preimage_stop::PreimageStop;
 use profile::Profile;
 use progress::Progress;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Steps between looks at signals and the progress bar: some 50 ms.
 const SLICE: u64 = 10_000_000;
@@ -37,6 +39,8 @@ const SLICE: u64 = 10_000_000;
 pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
     check_flags(args)?;
     let stop = PreimageStop::from_flags(args)?;
+    // Before the state is loaded: starting a process takes longer the more memory we have.
+    let host = SharedOracle::start(&args.host)?;
     let metadata = files::read_metadata(&args.meta)?;
     if metadata.is_none() {
         logger.vm(
@@ -51,7 +55,7 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
         "Loaded input state",
         &[("version", state.version.name().into())],
     );
-    let host = SharedOracle::start(args, &state.replay_hint)?;
+    host.set_replay_hint(&state.replay_hint);
     let output = Box::new(GuestLog(logger.clone()));
     let machine = Machine::new(state, memory, Box::new(host.clone()), output);
     let mut session = Session {
@@ -67,31 +71,50 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
     };
     let result = session.run();
     session.progress.finish();
-    host.finish(&logger);
+    // If the run has reached its end, it has done what it was asked for, and a signal that
+    // comes now only shortens the host's time.
+    host.finish(result.is_ok(), &logger);
     result
 }
 
+/// Finds what would fail later, when hours of work are lost with it.
 fn check_flags(args: &cli::Run) -> Result<()> {
-    let snapshot = file_name(&args.snapshot_fmt, 0);
     if !args.output.as_os_str().is_empty() {
         files::packing(&args.output).context("invalid --output")?;
-        files::check_parent(&args.output)?;
+        files::check_place(&args.output)?;
     }
     if !args.snapshot_fmt.is_empty() {
-        files::packing(&snapshot).context("invalid --snapshot-fmt")?;
+        files::packing(Path::new(&args.snapshot_fmt)).context("invalid --snapshot-fmt")?;
     }
-    if args.snapshot_at != Matcher::Never {
-        files::packing(&snapshot).context("invalid --snapshot-fmt")?;
-        files::check_parent(&snapshot)?;
+    check_format("--snapshot-fmt", &args.snapshot_fmt, args.snapshot_at)?;
+    if args.proof_fmt != "-" {
+        check_format("--proof-fmt", &args.proof_fmt, args.proof_at)?;
     }
-    if args.proof_at != Matcher::Never {
-        files::check_parent(&file_name(&args.proof_fmt, 0))?;
-    }
-    files::check_parent(&args.debug_info)?;
+    files::check_place(&args.debug_info)?;
     if args.debug && args.meta.as_os_str().is_empty() {
         bail!("cannot enable debug mode without a metadata file");
     }
     Ok(())
+}
+
+/// Whether files of such names can be written at such steps, and do not overwrite each other.
+fn check_format(flag: &str, format: &str, steps: Matcher) -> Result<()> {
+    let numbered = format.contains("%d");
+    match steps {
+        Matcher::Never => Ok(()),
+        Matcher::Always | Matcher::Every(_) if !numbered && !format.is_empty() => bail!(
+            "invalid {flag} {format:?}: without %d for the step, each file would overwrite the last"
+        ),
+        Matcher::At(step) => files::check_place(&file_name(format, step)),
+        // A folder that is named by the step may be there for the steps that matter.
+        _ if format
+            .rsplit_once('/')
+            .is_some_and(|(folder, _)| folder.contains("%d")) =>
+        {
+            Ok(())
+        }
+        _ => files::check_place(&file_name(format, 0)),
+    }
 }
 
 /// The name with the step in place of `%d`.
@@ -105,16 +128,19 @@ fn file_name(format: &str, step: u64) -> PathBuf {
 struct SharedOracle(Arc<Mutex<Option<ProcessOracle>>>);
 
 impl SharedOracle {
-    fn start(args: &cli::Run, replay_hint: &[u8]) -> Result<Self> {
-        if args.host.is_empty() {
+    fn start(command: &[OsString]) -> Result<Self> {
+        if command.is_empty() {
             return Ok(Self(Arc::default()));
         }
-        let mut oracle = ProcessOracle::spawn(&args.host, interrupt::flag())
+        let oracle = ProcessOracle::spawn(command, interrupt::flag())
             .context("failed to start pre-image oracle server")?;
-        if !replay_hint.is_empty() {
-            oracle.set_replay_hint(replay_hint.to_vec());
-        }
         Ok(Self(Arc::new(Mutex::new(Some(oracle)))))
+    }
+
+    fn set_replay_hint(&self, hint: &[u8]) {
+        if let (Some(oracle), false) = (&mut *self.lock(), hint.is_empty()) {
+            oracle.set_replay_hint(hint.to_vec());
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<ProcessOracle>> {
@@ -122,10 +148,18 @@ impl SharedOracle {
     }
 
     /// Ends the host; how it ends is logged, but does not count.
-    fn finish(&self, logger: &Logger) {
-        let Some(oracle) = self.lock().take() else {
+    fn finish(&self, success: bool, logger: &Logger) {
+        let Some(mut oracle) = self.lock().take() else {
             return;
         };
+        if !success {
+            // The user waits for the reason, and a host that failed may never end by itself.
+            oracle.set_grace(Grace {
+                after_close: Duration::from_secs(1),
+                after_interrupt: Duration::from_secs(1),
+                ..Grace::default()
+            });
+        }
         let problem = match oracle.shutdown().status {
             Some(status) if status.success() => return,
             Some(status) => status.to_string(),
@@ -183,10 +217,11 @@ impl Session<'_> {
             ("code", u64::from(state.exit_code).into()),
         ];
         self.logger.vm("Execution stopped", &fields);
-        if let Some(calls) = &self.calls {
-            calls.print(self.machine.state(), &self.metadata);
+        self.finish()?;
+        match &self.calls {
+            Some(calls) => calls.print(self.machine.state(), &self.metadata),
+            None => Ok(()),
         }
-        self.finish()
     }
 
     /// What happens before a step: says whether the run stops here.
@@ -302,7 +337,7 @@ impl Session<'_> {
 
     /// The machine's error as the command's: what, where, and how the guest got there.
     fn panic(&self, error: VmError) -> Failure {
-        if interrupt::requested() {
+        if is_interruption(&error.cause) {
             return Failure::Interrupted;
         }
         let word = self.machine.memory().load(error.pc, Width::Word) as u32;
@@ -322,6 +357,17 @@ impl Session<'_> {
         }
         Failure::VmPanic(words)
     }
+}
+
+/// Whether it was the user, not the host, who ended an exchange with it.
+fn is_interruption(cause: &Cause) -> bool {
+    let Cause::Preimage(error) = cause else {
+        return false;
+    };
+    let (PreimageError::Oracle { source, .. } | PreimageError::Hint(source)) = &**error else {
+        return false;
+    };
+    source.downcast_ref().is_some_and(HostError::is_interrupted)
 }
 
 /// A number of bytes as the reference shows it (`Memory.Usage`).

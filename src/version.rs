@@ -1,5 +1,7 @@
 //! State versions by the names that flags take, and the `list` command.
 
+use crate::failure::Outcome;
+use crate::say;
 use anyhow::{Result, bail};
 use carronade_emulator::state::{StateVersion, VERSION_NAMES};
 
@@ -25,13 +27,17 @@ pub fn by_name(name: &str) -> Result<StateVersion> {
 }
 
 /// Prints the versions as `cannon list` does (`cannon/multicannon/list.go`).
-pub fn list() {
-    println!("Available cannon versions:");
+///
+/// # Errors
+/// When they cannot be printed.
+pub fn list() -> Outcome {
+    say!("Available cannon versions:");
     for version in StateVersion::ALL {
         let number = version.number();
-        println!(
+        say!(
             "filename: cannon-{number}\tversion: {} ({number})",
             version.name()
         );
     }
+    Ok(())
 }

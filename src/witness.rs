@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::proof::Proof;
-use crate::{cli, files, version};
+use crate::{cli, files, say, version};
 use anyhow::{Context, anyhow};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::state::state_hash;
@@ -57,7 +57,7 @@ pub fn run_verify(args: &cli::Verify) -> Outcome {
         .with_context(|| format!("{}", args.input.display()))?;
     match verify(version, &witness) {
         Ok(post) => {
-            println!(
+            say!(
                 "step {} verified, post {}",
                 witness.step,
                 const_hex::encode_prefixed(post)

@@ -324,10 +324,7 @@ fn check_sysc_details(tried: &mut Tried, vector: &Value) -> Result<(), String> {
 fn check_outside(outside: &Collected, vector: &Value) -> Result<(), String> {
     let outside = outside.0.lock().unwrap();
     for (what, got) in [("stdout", &outside.stdout), ("stderr", &outside.stderr)] {
-        let want = vector[what]
-            .as_str()
-            .map(|text| bytes(text))
-            .unwrap_or_default();
+        let want = vector[what].as_str().map(bytes).unwrap_or_default();
         if *got != want {
             return Err(format!("{what} is {}", const_hex::encode(got)));
         }

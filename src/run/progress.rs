@@ -4,11 +4,12 @@
 use crate::log::Logger;
 use crate::matcher::Matcher;
 use carronade_emulator::state::State;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::io::IsTerminal;
 
-const KNOWN: &str = "{bar:30} {percent}% step {pos} of {len}, {per_sec}, {eta} to go";
-const UNKNOWN: &str = "{spinner} step {pos}, {per_sec}, {elapsed} so far";
+const KNOWN: &str = "{bar:30} {percent}% step {pos} of {len}, {rate}, {eta} to go";
+const UNKNOWN: &str = "{spinner} step {pos}, {rate}, {elapsed} so far";
 
 /// A progress bar, or nothing.
 pub struct Progress(Option<ProgressBar>);
@@ -27,7 +28,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(end, ProgressDrawTarget::stderr_with_hz(4));
         let template = if end.is_some() { KNOWN } else { UNKNOWN };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+            bar.set_style(style.with_key("rate", write_rate));
         }
         bar.set_position(state.step);
         bar.reset_eta();
@@ -55,4 +56,9 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// indicatif's own rate has four decimals.
+fn write_rate(state: &ProgressState, out: &mut dyn Write) {
+    let _ = write!(out, "{:.1} million a second", state.per_sec() / 1e6);
 }

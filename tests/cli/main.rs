@@ -1,0 +1,14 @@
+//! The command line from outside: the real binary, its files, output and exit codes.
+
+mod challenger;
+mod faults;
+mod files;
+mod flags;
+mod golden;
+mod host;
+mod hostile;
+mod logs;
+mod preimages;
+mod signals;
+mod support;
+mod tools;
