@@ -12,7 +12,7 @@ use crate::log::{Level, Logger};
 use crate::matcher::Matcher;
 use crate::proof::Proof;
 use crate::{cli, files, interrupt};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use carronade_emulator::cpu::Width;
 use carronade_emulator::image::Metadata;
 use carronade_emulator::isa::disassemble::disassemble;
@@ -245,6 +245,10 @@ impl Session<'_> {
     /// whether the run stops after it.
     fn advance(&mut self) -> Outcome<bool> {
         let step = self.machine.state().step;
+        if step == u64::MAX {
+            // The reference would begin again at 0; no honest run comes near.
+            return Err(anyhow!("the step counter is at its end").into());
+        }
         if self.args.proof_at.matches(step) {
             self.observe();
             let witness = self.machine.prove().map_err(|error| self.panic(error))?;
