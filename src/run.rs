@@ -2,13 +2,14 @@
 //! (`cannon/cmd/run.go`).
 
 mod guest;
+mod oracle;
 mod preimage_stop;
 mod profile;
 mod progress;
 
 use crate::backtrace::{self, CallTracker};
 use crate::failure::{Failure, Outcome};
-use crate::log::{Level, Logger};
+use crate::log::Logger;
 use crate::matcher::Matcher;
 use crate::proof::Proof;
 use crate::{cli, files, interrupt};
@@ -17,17 +18,13 @@ use carronade_emulator::cpu::Width;
 use carronade_emulator::image::Metadata;
 use carronade_emulator::isa::disassemble::disassemble;
 use carronade_emulator::machine::{Cause, Machine, Stop, VmError, Watch};
-use carronade_emulator::oracle::{NoOracle, OracleError, PreimageOracle};
-use carronade_emulator::preimage::PreimageError;
-use carronade_host::{Grace, HostError, ProcessOracle};
 use guest::GuestLog;
+use oracle::{SharedOracle, is_interruption};
 use preimage_stop::PreimageStop;
 use profile::Profile;
 use progress::Progress;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Steps between looks at signals and the progress bar: some 50 ms.
 const SLICE: u64 = 10_000_000;
@@ -120,70 +117,6 @@ fn check_format(flag: &str, format: &str, steps: Matcher) -> Result<()> {
 /// The name with the step in place of `%d`.
 fn file_name(format: &str, step: u64) -> PathBuf {
     format.replace("%d", &step.to_string()).into()
-}
-
-/// The host, shared between the machine, which asks it, and the end of the run, which
-/// shuts it down.
-#[derive(Clone)]
-struct SharedOracle(Arc<Mutex<Option<ProcessOracle>>>);
-
-impl SharedOracle {
-    fn start(command: &[OsString]) -> Result<Self> {
-        if command.is_empty() {
-            return Ok(Self(Arc::default()));
-        }
-        let oracle = ProcessOracle::spawn(command, interrupt::flag())
-            .context("failed to start pre-image oracle server")?;
-        Ok(Self(Arc::new(Mutex::new(Some(oracle)))))
-    }
-
-    fn set_replay_hint(&self, hint: &[u8]) {
-        if let (Some(oracle), false) = (&mut *self.lock(), hint.is_empty()) {
-            oracle.set_replay_hint(hint.to_vec());
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<ProcessOracle>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the host; how it ends is logged, but does not count.
-    fn finish(&self, success: bool, logger: &Logger) {
-        let Some(mut oracle) = self.lock().take() else {
-            return;
-        };
-        if !success {
-            // The user waits for the reason, and a host that failed may never end by itself.
-            oracle.set_grace(Grace {
-                after_close: Duration::from_secs(1),
-                after_interrupt: Duration::from_secs(1),
-                ..Grace::default()
-            });
-        }
-        let problem = match oracle.shutdown().status {
-            Some(status) if status.success() => return,
-            Some(status) => status.to_string(),
-            None => "its exit status is unknown".into(),
-        };
-        let fields = [("module", "vm".into()), ("err", problem.into())];
-        logger.log(Level::Error, "failed to close pre-image server", &fields);
-    }
-}
-
-impl PreimageOracle for SharedOracle {
-    fn hint(&mut self, hint: &[u8]) -> Result<(), OracleError> {
-        match &mut *self.lock() {
-            Some(oracle) => oracle.hint(hint),
-            None => NoOracle.hint(hint),
-        }
-    }
-
-    fn preimage(&mut self, key: [u8; 32]) -> Result<Vec<u8>, OracleError> {
-        match &mut *self.lock() {
-            Some(oracle) => oracle.preimage(key),
-            None => NoOracle.preimage(key),
-        }
-    }
 }
 
 /// A run under way.
@@ -361,17 +294,6 @@ impl Session<'_> {
         }
         Failure::VmPanic(words)
     }
-}
-
-/// Whether it was the user, not the host, who ended an exchange with it.
-fn is_interruption(cause: &Cause) -> bool {
-    let Cause::Preimage(error) = cause else {
-        return false;
-    };
-    let (PreimageError::Oracle { source, .. } | PreimageError::Hint(source)) = &**error else {
-        return false;
-    };
-    source.downcast_ref().is_some_and(HostError::is_interrupted)
 }
 
 /// A number of bytes as the reference shows it (`Memory.Usage`).
