@@ -1,7 +1,7 @@
 #!/bin/sh
 # A RUSTC_WRAPPER that makes symbol names independent of where sources lie: cargo derives the
 # `-C metadata` of path dependencies outside the workspace, and of the standard library outside
-# the toolchain, from their absolute paths (rust-lang/cargo#7645, #13586). Names and versions
+# the toolchain, from their absolute paths. Names and versions
 # say as much here, as no guest links two crates of one name and version.
 set -eu
 for argument; do

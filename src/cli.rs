@@ -39,7 +39,7 @@ fn go_int(text: &str) -> Result<i64, String> {
 #[command(version, about, args_override_self = true)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Cli {
-    /// Write log lines as JSON objects
+    /// Log lines of `run` and the output of `inspect` as JSON
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]
@@ -61,7 +61,7 @@ pub enum Command {
     Verify(Verify),
     /// Show what is in a state
     Inspect(Inspect),
-    /// Compare two states and explain the first difference
+    /// List how two states differ
     Diff(Diff),
     /// Show a state's instructions
     Disassemble(Disassemble),
@@ -89,7 +89,8 @@ pub struct LoadElf {
 }
 
 /// What the patterns of `run` look like.
-const PATTERN: &str = "'never', 'always', '=123' at exactly step 123, '%123' for every 123 steps";
+const PATTERN: &str =
+    "'never', 'always', '=123' at exactly step 123, '%123' at step 0 and every 123 steps";
 
 #[derive(Debug, Args)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
@@ -112,10 +113,11 @@ pub struct Run {
     pub snapshot_fmt: String,
     #[arg(long, default_value = "never", help = format!("Step to stop before: {PATTERN}"))]
     pub stop_at: Matcher,
-    /// Stop after the first read of a pre-image: <key-prefix>[@<offset>[@<first step>]]
+    /// Stop after the first read of a pre-image: <hex key prefix>[@<offset>[@<first step>]];
+    /// overrides the type
     #[arg(long)]
     pub stop_at_preimage: Option<String>,
-    /// Stop after the first read of such a pre-image: local, keccak, sha256, blob, precompile, any
+    /// Stop after the first read from the start of such a pre-image: local, keccak, sha256, blob, precompile, any
     #[arg(long, default_value = "")]
     pub stop_at_preimage_type: String,
     /// Stop after the first read of a pre-image above this size, in bytes with the 8-byte length
@@ -135,7 +137,7 @@ pub struct Run {
           default_value = "false", value_parser = go_bool, action = ArgAction::Set)]
     pub debug: bool,
     /// File to write the run's counters to
-    #[arg(long, default_value = "", value_parser = any_path())]
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = any_path())]
     pub debug_info: PathBuf,
     /// Command of the pre-image host, after --
     #[arg(trailing_var_arg = true, value_name = "HOST COMMAND")]
@@ -149,7 +151,7 @@ pub struct Witness {
     #[arg(long)]
     pub input: PathBuf,
     /// File to write the 188 bytes of the witness to
-    #[arg(long, default_value = "", value_parser = any_path())]
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = any_path())]
     pub output: PathBuf,
 }
 
@@ -175,7 +177,7 @@ pub struct Inspect {
     #[arg(long)]
     pub input: PathBuf,
     /// Symbols of the program
-    #[arg(long, default_value = "", value_parser = any_path())]
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = any_path())]
     pub meta: PathBuf,
 }
 
@@ -187,7 +189,7 @@ pub struct Diff {
     /// Another
     pub right: PathBuf,
     /// Symbols of the program
-    #[arg(long, default_value = "", value_parser = any_path())]
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = any_path())]
     pub meta: PathBuf,
 }
 
@@ -198,7 +200,7 @@ pub struct Disassemble {
     #[arg(long)]
     pub input: PathBuf,
     /// Symbols of the program
-    #[arg(long, default_value = "", value_parser = any_path())]
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = any_path())]
     pub meta: PathBuf,
     /// Address or symbol to start at; the running thread's pc by default
     #[arg(long)]
@@ -210,8 +212,9 @@ pub struct Disassemble {
 
 #[derive(Debug, Args)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
+#[group(required = true, multiple = false)]
 pub struct Host {
-    /// JSON file that maps keys to pre-images
+    /// JSON file that maps keys to pre-images: {"0x<key>": "0x<value>"}; may be gzipped
     #[arg(
         long,
         conflicts_with = "data_dir",

@@ -25,6 +25,7 @@ pub fn run(args: &cli::Diff) -> Outcome {
     report.scalars(&left, &right);
     report.stack("left", &left.left, &right.left);
     report.stack("right", &left.right, &right.right);
+    report.threads(&left, &right);
     report.memory(&left_memory, &right_memory);
     let hashes = [(&left, &mut left_memory), (&right, &mut right_memory)]
         .map(|(state, memory)| state_hash(&state.witness(&memory.root())));
@@ -122,9 +123,15 @@ impl Report {
             format!("{:?}", ids(left)),
             format!("{:?}", ids(right)),
         );
-        for thread in &left.threads {
-            if let Some(other) = right.threads.iter().find(|other| other.id == thread.id) {
-                self.thread(thread, other);
+    }
+
+    /// Compares threads by id, on whichever stack they are: each quantum moves one across.
+    fn threads(&mut self, left: &State, right: &State) {
+        let all = |state: &State| [&state.left.threads[..], &state.right.threads[..]].concat();
+        let others = all(right);
+        for thread in all(left) {
+            if let Some(other) = others.iter().find(|other| other.id == thread.id) {
+                self.thread(&thread, other);
             }
         }
     }
@@ -154,38 +161,40 @@ impl Report {
         let mut pages = [left.page_indexes(), right.page_indexes()].concat();
         pages.sort_unstable();
         pages.dedup();
-        let (mut words, mut differing) = (0, 0);
+        let (mut words, mut only) = (0, Vec::new());
         for page in pages {
             match (left.page(page), right.page(page)) {
                 (Some(a), Some(b)) if a == b => {}
                 (Some(a), Some(b)) => {
-                    differing += 1;
                     for (n, (a, b)) in a.chunks(8).zip(b.chunks(8)).enumerate() {
-                        if a != b && words < MAX_WORDS {
-                            words += 1;
+                        words += usize::from(a != b);
+                        if a != b && words <= MAX_WORDS {
                             self.word((page << 12) + 8 * n as u64, a, b);
                         }
                     }
                 }
-                (a, _) => {
-                    let side = if a.is_some() { "first" } else { "second" };
-                    let zero = a
-                        .or(right.page(page))
-                        .is_some_and(|page| *page == [0; 4096]);
-                    let note = if zero {
-                        " (zeros, which the hash does not tell)"
-                    } else {
-                        ""
-                    };
-                    let at = page << 12;
-                    self.lines
-                        .push(format!("page 0x{at:x} is only in the {side} state{note}"));
-                }
+                (a, _) => only.push((page, if a.is_some() { "first" } else { "second" })),
             }
         }
-        if words == MAX_WORDS {
+        if words > MAX_WORDS {
             self.lines.push(format!(
-                "{differing} pages differ in all; only {words} words shown"
+                "{words} words of memory in all; {MAX_WORDS} are shown"
+            ));
+        }
+        self.only(&only);
+    }
+
+    /// Pages that only one state has, neighbours together. A page of zeros makes no
+    /// difference to the hash.
+    fn only(&mut self, pages: &[(u64, &str)]) {
+        for run in pages.chunk_by(|a, b| a.0 + 1 == b.0 && a.1 == b.1) {
+            let (first, last, side) = (
+                run[0].0 << 12,
+                (run[run.len() - 1].0 << 12) + 4095,
+                run[0].1,
+            );
+            self.lines.push(format!(
+                "memory from 0x{first:x} to 0x{last:x} exists only in the {side} state"
             ));
         }
     }

@@ -20,7 +20,7 @@ pub fn run(args: &cli::Disassemble) -> Outcome {
     let (start, size) = place(args.at.as_deref(), &state, &metadata)?;
     let count = args
         .count
-        .or(size.map(|bytes| bytes / 4))
+        .or(size.map(|bytes| bytes / 4).filter(|count| *count > 0))
         .unwrap_or(DEFAULT_COUNT);
     let running = state.thread().map(|thread| thread.pc).ok();
     for n in 0..count {

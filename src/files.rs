@@ -48,7 +48,7 @@ pub fn read_state(path: &Path) -> Result<(State, Memory)> {
     let packing = Packing::of_name(&path.to_string_lossy()).ok_or_else(|| {
         anyhow!(
             "{}: a state whose name does not end in .bin or .bin.gz counts as version 0 \
-             (singlethreaded), which this machine does not run; Go cannon v1.0 reads it",
+             (singlethreaded), which carronade does not run; Go cannon v1.0 reads it",
             path.display()
         )
     })?;
@@ -101,7 +101,8 @@ pub fn read_metadata(path: &Path) -> Result<Option<Metadata>> {
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
-    let mut metadata: Metadata = read_json(path).context("failed to load metadata")?;
+    let mut metadata: Metadata =
+        read_json(path).context("failed to load metadata (--meta \"\" for none)")?;
     // Look-ups search; the reference writes them sorted, a hand may not.
     metadata.symbols.sort_by_key(|symbol| symbol.start);
     Ok(Some(metadata))

@@ -11,12 +11,10 @@ use carronade_host::{MemoryStore, Store, open_store, serve_inherited_fds};
 /// When the pre-images cannot be read, or one is asked for that is not there.
 pub fn run(args: &cli::Host) -> Outcome {
     let store: Box<dyn Store> = match (&args.images, &args.data_dir) {
-        (Some(path), _) => Box::new(
-            MemoryStore::read_json(path)
-                .with_context(|| format!("cannot read pre-images {}", path.display()))?,
-        ),
-        (None, Some(folder)) => open_store(folder)
-            .with_context(|| format!("cannot open pre-images {}", folder.display()))?,
+        (Some(path), _) => {
+            Box::new(MemoryStore::read_json(path).context("cannot read pre-images")?)
+        }
+        (None, Some(folder)) => open_store(folder).context("cannot open pre-images")?,
         (None, None) => return Err(anyhow!("--images or --data-dir is needed").into()),
     };
     serve_inherited_fds(&*store, &mut |_| {})?;

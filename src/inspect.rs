@@ -28,9 +28,10 @@ pub fn run(args: &cli::Inspect, as_json: bool) -> Outcome {
     print_scalars(&state, [hash, root])?;
     for (side, stack) in [("left", &state.left), ("right", &state.right)] {
         for thread in stack.threads.iter().rev() {
-            let runs = state
-                .thread()
-                .is_ok_and(|running| std::ptr::eq(running, thread));
+            let runs = !state.exited
+                && state
+                    .thread()
+                    .is_ok_and(|running| std::ptr::eq(running, thread));
             print_thread(thread, side, runs, &metadata)?;
         }
     }

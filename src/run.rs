@@ -9,7 +9,7 @@ mod progress;
 
 use crate::backtrace::{self, CallTracker};
 use crate::failure::{Failure, Outcome};
-use crate::log::Logger;
+use crate::log::{Level, Logger};
 use crate::matcher::Matcher;
 use crate::proof::Proof;
 use crate::{cli, files, interrupt};
@@ -136,6 +136,7 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&mut self) -> Outcome {
         self.started = (Instant::now(), self.machine.state().step);
+        self.sample();
         while !self.machine.state().exited {
             if interrupt::requested() {
                 return Err(Failure::Interrupted);
@@ -150,6 +151,7 @@ impl Session<'_> {
             ("code", u64::from(state.exit_code).into()),
         ];
         self.logger.vm("Execution stopped", &fields);
+        self.warn_of_missing_proof();
         self.finish()?;
         match &self.calls {
             Some(calls) => calls.print(self.machine.state(), &self.metadata),
@@ -196,9 +198,7 @@ impl Session<'_> {
             .run(until, self.stop.watch())
             .map_err(|error| self.panic(error))?;
         self.progress.set(self.machine.state().step);
-        if let Some(profile) = &mut self.profile {
-            profile.sample(&self.machine);
-        }
+        self.sample();
         Ok(end == Stop::PreimageRead && self.preimage_read(self.machine.state().step - 1))
     }
 
@@ -213,6 +213,30 @@ impl Session<'_> {
         };
         let next = matchers.map(|matcher| matcher.next_after(step));
         next.into_iter().fold(step.saturating_add(slice), u64::min)
+    }
+
+    /// A proof that was asked for may lie beyond the guest's end; op-challenger expects
+    /// that and reads the final state, others will wonder.
+    fn warn_of_missing_proof(&self) {
+        let state = self.machine.state();
+        if let Matcher::At(step) = self.args.proof_at
+            && state.exited
+            && step >= state.step
+        {
+            let fields = [
+                ("module", "vm".into()),
+                ("step", step.into()),
+                ("last", state.step.into()),
+            ];
+            let message = "No proof: the guest exited before the step";
+            self.logger.log(Level::Warn, message, &fields);
+        }
+    }
+
+    fn sample(&mut self) {
+        if let Some(profile) = &mut self.profile {
+            profile.sample(&self.machine);
+        }
     }
 
     fn observe(&mut self) {
@@ -289,7 +313,8 @@ impl Session<'_> {
             self.metadata.lookup(error.pc),
             disassemble(word, error.pc),
         );
-        if !self.metadata.symbols.is_empty() {
+        // How the guest came to ask says nothing about why the host could not answer.
+        if matches!(error.cause, Cause::Fault(_)) && !self.metadata.symbols.is_empty() {
             words += &backtrace::guess(&self.machine, &self.metadata);
         }
         Failure::VmPanic(words)

@@ -19,10 +19,10 @@ pub fn by_name(name: &str) -> Result<StateVersion> {
     let ours = StateVersion::ALL.map(StateVersion::name).join(" and ");
     match VERSION_NAMES.iter().position(|known| *known == name) {
         Some(number) => bail!(
-            "unsupported state version {number} ({name}): this machine runs {ours}; \
+            "unsupported state version {number} ({name}): carronade runs {ours}; \
              an older Go cannon runs it"
         ),
-        None => bail!("unknown state version {name:?}: this machine runs {ours}"),
+        None => bail!("unknown state version {name:?}: carronade runs {ours}"),
     }
 }
 

@@ -61,7 +61,7 @@ pub enum StateError {
 }
 
 fn unsupported(number: u8) -> String {
-    let known = "this machine runs multithreaded64-4 (7) and multithreaded64-5 (8)";
+    let known = "carronade runs multithreaded64-4 (7) and multithreaded64-5 (8)";
     match (VERSION_NAMES.get(number as usize), number) {
         (Some(name), 0 | 2) => format!(
             "unsupported state version {number} ({name}), a 32-bit state: {known}; \

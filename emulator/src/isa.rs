@@ -102,7 +102,7 @@ macro_rules! instructions {
 }
 
 instructions! {
-    // Jumps and branches (docs: `HandleJump`, `HandleBranch`).
+    // Jumps and branches (`HandleJump`, `HandleBranch`).
     j       "j"       = "000010 jjjjjjjjjjjjjjjjjjjjjjjjjj";
     jal     "j"       = "000011 jjjjjjjjjjjjjjjjjjjjjjjjjj";
     jr      "s"       = "000000 sssss ----- ----- ----- 001000";
@@ -425,7 +425,7 @@ mod tests {
 
     #[test]
     fn words_that_cannon_refuses_are_invalid() {
-        // The lists of refused encodings of the compatibility reference.
+        // What `executeMipsInstruction` of `MIPS64Instructions.sol` has no case for.
         let primary = [
             0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x1d, 0x1e, 0x1f, 0x2f, 0x31, 0x32,
             0x33, 0x35, 0x36, 0x39, 0x3a, 0x3b, 0x3d, 0x3e,

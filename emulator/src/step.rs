@@ -72,8 +72,11 @@ pub(crate) fn step<B: Bus>(
     }
     state.step = state.step.wrapping_add(1);
     state.steps_since_context_switch += 1;
+    let pc = state.thread()?.pc;
     let done = match execute_one(state, bus, outside.stats) {
-        Err(Trap::Syscall) => syscall::execute(state, bus, outside),
+        Err(Trap::Syscall) => {
+            syscall::execute(state, bus, outside).inspect(|()| outside.stats.executed(pc, 1))
+        }
         Err(Trap::CodeWritten) => Ok(()),
         other => other,
     };

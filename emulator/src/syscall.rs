@@ -396,12 +396,15 @@ fn write_hint<B: Bus>(
     bus.read_range(address, count, &mut |bytes| {
         pending.extend_from_slice(bytes)
     });
-    let mut rest = &pending[..];
+    let (mut rest, mut last) = (&pending[..], None);
     while let Some((hint, after)) = split_hint(rest) {
         let delivered = outside.oracle.hint(hint);
         delivered.map_err(|error| Trap::Preimage(Box::new(PreimageError::Hint(error))))?;
-        state.replay_hint = hint.to_vec();
+        last = Some(hint);
         rest = after;
+    }
+    if let Some(hint) = last {
+        state.replay_hint = hint.to_vec();
     }
     state.last_hint = rest.to_vec();
     Ok(Value(count))

@@ -1,8 +1,8 @@
 //! `--pprof.cpu`: a profile of the guest, in the format of `go tool pprof`.
 //!
 //! The reference profiles its own process here. What users want to know is where the
-//! guest spends its steps, so the samples are guest program counters, taken at a fixed
-//! number of steps; the file has the same name and is read by the same tools.
+//! guest spends its steps, so the samples are guest program counters, taken at least every
+//! so many steps and weighed by the steps since the last; the file has the same name and is read by the same tools.
 
 use crate::failure::Outcome;
 use crate::files;
@@ -20,7 +20,9 @@ const INTERVAL: u64 = 10_007;
 /// Samples by program counter.
 #[derive(Debug, Default)]
 pub struct Profile {
+    /// Steps by program counter.
     samples: BTreeMap<u64, u64>,
+    last_step: Option<u64>,
 }
 
 impl Profile {
@@ -29,10 +31,15 @@ impl Profile {
         INTERVAL
     }
 
-    /// Counts where the machine is.
+    /// Counts the steps since the last sample as spent where the machine is now. The first
+    /// call only says where counting begins.
     pub fn sample(&mut self, machine: &Machine) {
-        if let Ok(thread) = machine.state().thread() {
-            *self.samples.entry(thread.pc).or_default() += 1;
+        let step = machine.state().step;
+        let since = step - self.last_step.replace(step).unwrap_or(step);
+        if let Ok(thread) = machine.state().thread()
+            && since > 0
+        {
+            *self.samples.entry(thread.pc).or_default() += since;
         }
     }
 
@@ -58,8 +65,8 @@ impl Profile {
             .map(number)
             .concat();
         message(&mut out, 1, &kind);
-        for (location, (pc, count)) in (1..).zip(&self.samples) {
-            let value = count * INTERVAL;
+        for (location, (pc, steps)) in (1..).zip(&self.samples) {
+            let value = *steps;
             message(
                 &mut out,
                 2,

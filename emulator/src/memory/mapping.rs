@@ -1,7 +1,7 @@
 //! The flat reservation: the only unsafe code of this crate.
 //!
 //! Three windows of the guest's space lie one after the other in one anonymous mapping
-//! without swap reservation, so that the host pays only for pages that are stored to:
+//! without swap reservation, so that the system pays only for pages that are stored to:
 //!
 //! | window | guest addresses | what is there |
 //! | --- | --- | --- |
