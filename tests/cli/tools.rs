@@ -134,11 +134,33 @@ fn diff_explains_the_first_difference() {
     assert!(ran.stdout.contains("register 8): 0x0 against 0x5\n"));
     assert!(
         ran.stdout
-            .contains("page 0x8000 is only in the second state\n")
+            .contains("memory from 0x8000 to 0x8fff exists only in the second state\n")
     );
     sandbox
         .call(&["diff", "program.bin", "none.bin"])
         .fails(1, &["none.bin"]);
+}
+
+#[test]
+fn diff_compares_a_thread_that_changed_stacks() {
+    let sandbox = Sandbox::new();
+    for step in [50_000, 150_000] {
+        let (at, name) = (format!("={step}"), format!("{step}.bin"));
+        sandbox
+            .run(&prestate("hello"), &["--stop-at", &at, "--output", &name])
+            .expect(0);
+    }
+    let ran = sandbox.call(&["diff", "50000.bin", "150000.bin"]).expect(1);
+    let stdout = &ran.stdout;
+    assert!(
+        stdout.contains("left stack, bottom first: [0] against []\n"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("thread 0 pc: 0x"), "{stdout}");
+    assert!(
+        stdout.contains(" words of memory in all; 16 are shown\n"),
+        "{stdout}"
+    );
 }
 
 #[test]
