@@ -45,10 +45,10 @@ impl CallTracker {
         let calls = self.threads.entry(thread.id).or_default();
         let register = thread.registers[usize::from(instruction.rs())];
         match instruction.opcode() {
-            Opcode::jal => {
-                let to = pc.wrapping_add(4) & !0x0fff_ffff | instruction.index() << 2;
-                calls.push(Call { from: pc, to });
-            }
+            Opcode::jal => calls.push(Call {
+                from: pc,
+                to: instruction.jump_target(pc),
+            }),
             Opcode::jalr => calls.push(Call {
                 from: pc,
                 to: register,
@@ -85,9 +85,7 @@ impl CallTracker {
 }
 
 fn push_branch(calls: &mut Vec<Call>, pc: u64, instruction: Instruction) {
-    let to = pc
-        .wrapping_add(4)
-        .wrapping_add(instruction.immediate() << 2);
+    let to = instruction.branch_target(pc);
     calls.push(Call { from: pc, to });
 }
 

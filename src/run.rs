@@ -302,10 +302,7 @@ impl Session<'_> {
             return Failure::Interrupted;
         }
         let word = self.machine.memory().load(error.pc, Width::Word) as u32;
-        let cause = match &error.cause {
-            Cause::Fault(fault) => fault.to_string(),
-            Cause::Preimage(error) => error.to_string(),
-        };
+        let cause = &error.cause;
         let mut words = format!(
             "VM panic at step {} (pc 0x{:x} in {}, instruction 0x{word:08x} {}): {cause}",
             error.step,

@@ -198,10 +198,7 @@ fn try_step(state: &State, memory: Memory, oracle: &MapOracle, prove: bool) -> T
 
 /// Whether a failure is the one that the reference reports.
 fn same_fault(error: &VmError, panic: &str) -> bool {
-    let words = match &error.cause {
-        Cause::Fault(fault) => fault.to_string(),
-        Cause::Preimage(error) => error.to_string(),
-    };
+    let words = error.cause.to_string();
     let known = [
         ("invalid instruction", "invalid instruction"),
         ("delay slot", "delay slot"),

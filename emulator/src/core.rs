@@ -26,15 +26,16 @@ pub(crate) struct Core<'a, B> {
 impl<B: Bus> Core<'_, B> {
     #[inline(always)]
     fn note_store(&mut self, address: u64) {
-        if self.reservation.covers(address) {
-            self.clear_reservation();
-        }
+        note_store(self.reservation, self.stats, address);
     }
+}
 
-    #[cold]
-    fn clear_reservation(&mut self) {
-        *self.reservation = Reservation::default();
-        self.stats.reservation_invalidated();
+/// Clears the reservation if it covers what was stored to, and counts that.
+#[inline(always)]
+pub(crate) fn note_store(reservation: &mut Reservation, stats: &mut Stats, address: u64) {
+    if reservation.covers(address) {
+        *reservation = Reservation::default();
+        stats.reservation_invalidated();
     }
 }
 

@@ -334,12 +334,32 @@ impl Instruction {
         self.bits as u16 as u64
     }
 
+    /// Where a branch at `pc` goes if it is taken.
+    #[must_use]
+    #[inline(always)]
+    pub const fn branch_target(self, pc: u64) -> u64 {
+        pc.wrapping_add(4).wrapping_add(self.immediate() << 2)
+    }
+
+    /// Where a `j` or `jal` at `pc` goes: within the 256 MiB region of its delay slot.
+    #[must_use]
+    #[inline(always)]
+    pub const fn jump_target(self, pc: u64) -> u64 {
+        jump_region(pc) | (self.index() << 2)
+    }
+
     /// The 26-bit jump index.
     #[must_use]
     #[inline(always)]
     pub const fn index(self) -> u64 {
         (self.bits & 0x03ff_ffff) as u64
     }
+}
+
+/// The 256 MiB region that a jump at `pc` stays in. The reference masks nextPC, which is
+/// pc + 4 wherever a jump is allowed.
+pub(crate) const fn jump_region(pc: u64) -> u64 {
+    pc.wrapping_add(4) & !0x0fff_ffff
 }
 
 const REGIMM: usize = 1;

@@ -35,6 +35,15 @@ pub enum Cause {
     Preimage(Box<PreimageError>),
 }
 
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Fault(fault) => fault.fmt(f),
+            Cause::Preimage(error) => error.fmt(f),
+        }
+    }
+}
+
 /// The machine cannot execute a step; state and memory are as before it.
 #[derive(Debug)]
 pub struct VmError {
@@ -48,11 +57,7 @@ pub struct VmError {
 
 impl fmt::Display for VmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {} (pc 0x{:x}): ", self.step, self.pc)?;
-        match &self.cause {
-            Cause::Fault(fault) => write!(f, "{fault}"),
-            Cause::Preimage(error) => write!(f, "{error}"),
-        }
+        write!(f, "step {} (pc 0x{:x}): {}", self.step, self.pc, self.cause)
     }
 }
 
@@ -248,23 +253,16 @@ impl Machine {
     /// Runs the current thread for at most `budget` instructions, none of them a system
     /// call. Says how many were completed and why it ended; does not count them.
     fn run_thread(&mut self, budget: u64) -> (u64, End) {
-        let State {
-            left,
-            right,
-            traverse_right,
-            reservation,
-            step,
-            ..
-        } = &mut self.state;
-        let stack = if traverse_right.get() { right } else { left };
-        let Some(thread) = stack.threads.last_mut() else {
-            return (0, End::Trap(Fault::NoActiveThread.into()));
+        let step = self.state.step;
+        let (thread, reservation) = match self.state.running() {
+            Ok(running) => running,
+            Err(fault) => return (0, End::Trap(fault.into())),
         };
         let core = Core {
             pc: 0,
             next_pc: 0,
             after: 0,
-            step: *step,
+            step,
             thread,
             bus: &mut self.memory,
             reservation,

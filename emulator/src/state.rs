@@ -333,6 +333,20 @@ impl State {
             .ok_or(Fault::NoActiveThread)
     }
 
+    /// The running thread, and the reservation that its instructions may change with it.
+    ///
+    /// # Errors
+    /// [`Fault::NoActiveThread`] if the active stack is empty.
+    pub(crate) fn running(&mut self) -> Result<(&mut Thread, &mut Reservation), Fault> {
+        let stack = if self.traverse_right.get() {
+            &mut self.right
+        } else {
+            &mut self.left
+        };
+        let thread = stack.threads.last_mut().ok_or(Fault::NoActiveThread)?;
+        Ok((thread, &mut self.reservation))
+    }
+
     /// Whether the running thread is the only one.
     #[must_use]
     pub fn last_thread_remaining(&self) -> bool {
@@ -342,12 +356,6 @@ impl State {
             (&self.left, &self.right)
         };
         active.threads.len() == 1 && active.base == EMPTY_THREADS_ROOT && other.is_empty()
-    }
-
-    /// Number of threads at hand.
-    #[must_use]
-    pub fn thread_count(&self) -> usize {
-        self.left.threads.len() + self.right.threads.len()
     }
 
     /// The 188 bytes that stand for the machine, given the root of its memory.

@@ -71,6 +71,7 @@ impl Stats {
         }
     }
 
+    #[cold]
     pub(crate) fn reservation_invalidated(&mut self) {
         self.invalidations += 1;
     }

@@ -128,19 +128,13 @@ fn finish_switch(state: &mut State) {
 
 fn execute_one<B: Bus>(state: &mut State, bus: &mut B, stats: &mut Stats) -> Result<(), Trap> {
     let step = state.step;
-    let stack = if state.traverse_right.get() {
-        &mut state.right
-    } else {
-        &mut state.left
-    };
-    let thread = stack.threads.last_mut().ok_or(Fault::NoActiveThread)?;
+    let (thread, reservation) = state.running()?;
     let (pc, next_pc) = (thread.pc, thread.next_pc);
     if pc & 3 != 0 {
         return Err(Fault::UnalignedPc(pc).into());
     }
     let instruction = Instruction::decode(bus.fetch(pc)?);
     let after = next_pc.wrapping_add(4);
-    let reservation = &mut state.reservation;
     let mut core = Core {
         thread,
         bus,

@@ -3,9 +3,10 @@
 //! result goes to register 2, and all ones to register 7 if it is an error number.
 
 use crate::bus::Bus;
+use crate::core::note_store;
 use crate::cpu::{Fault, Trap, Width};
 use crate::preimage::PreimageError;
-use crate::state::{Flag, Reservation, State, StateVersion, Thread};
+use crate::state::{Flag, State, StateVersion, Thread};
 use crate::step::{Outside, Stream, preempt};
 
 const V0: usize = 2;
@@ -153,14 +154,6 @@ fn return_values(state: &mut State, result: u64, error: u64) -> Result<(), Trap>
     Ok(())
 }
 
-/// Clears the reservation if a word of memory that it covers was written.
-fn wrote(state: &mut State, outside: &mut Outside<'_>, address: u64) {
-    if state.reservation.covers(address) {
-        state.reservation = Reservation::default();
-        outside.stats.reservation_invalidated();
-    }
-}
-
 fn mmap(state: &mut State, address: u64, length: u64) -> Outcome {
     if address != 0 {
         return Value(address);
@@ -270,9 +263,9 @@ fn clock_gettime<B: Bus>(
     let first = address & !7;
     let second = first.wrapping_add(8);
     let _ = bus.store(first, Width::Double, seconds)?;
-    wrote(state, outside, first);
+    note_store(&mut state.reservation, outside.stats, first);
     let _ = bus.store_second(second, nanoseconds)?;
-    wrote(state, outside, second);
+    note_store(&mut state.reservation, outside.stats, second);
     Ok(Value(0))
 }
 
@@ -292,7 +285,7 @@ fn getrandom<B: Bus>(
     let old = bus.load(word, Width::Double)?;
     let (value, count) = insert(old, splitmix64(state.step), address & 7, count);
     let _ = bus.store(word, Width::Double, value)?;
-    wrote(state, outside, word);
+    note_store(&mut state.reservation, outside.stats, word);
     Ok(Value(count))
 }
 
@@ -347,7 +340,7 @@ fn read_preimage<B: Bus>(
     let count = count.min(available);
     let (value, count) = insert(old, u64::from_be_bytes(data), first, count);
     let _ = bus.store(word, Width::Double, value)?;
-    wrote(state, outside, word);
+    note_store(&mut state.reservation, outside.stats, word);
     state.preimage_offset = state.preimage_offset.wrapping_add(count);
     Ok(Value(count))
 }

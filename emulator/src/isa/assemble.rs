@@ -11,7 +11,8 @@
 //! Nothing is expanded but `nop`, and `li64 $register, value-or-label`, which is always
 //! six instructions. Delay slots are the author's.
 
-use super::disassemble::{field_mask, jump_region, operands, required};
+use super::disassemble::{field_mask, operands, required};
+use super::jump_region;
 use super::{ROWS, Row, register_name};
 use std::collections::HashMap;
 use std::fmt;

@@ -60,15 +60,10 @@ fn write_operand(text: &mut String, operand: &str, i: Instruction, pc: u64) {
 /// The address that an operand leads to, if it is a branch or jump target.
 fn target(operand: &str, i: Instruction, pc: u64) -> Option<u64> {
     match operand {
-        "b" => Some(pc.wrapping_add(4).wrapping_add(i.immediate() << 2)),
-        "j" => Some(jump_region(pc) | i.index() << 2),
+        "b" => Some(i.branch_target(pc)),
+        "j" => Some(i.jump_target(pc)),
         _ => None,
     }
-}
-
-/// The 256 MiB region that a jump stays in: that of its delay slot.
-pub(super) const fn jump_region(pc: u64) -> u64 {
-    pc.wrapping_add(4) & !0x0fff_ffff
 }
 
 /// The row that a word is an encoding of.

@@ -15,9 +15,7 @@ fn link<C: Cpu>(cpu: &mut C, register: u8) {
 /// Jumps within the 256 MiB region of the delay slot.
 pub fn j<C: Cpu>(cpu: &mut C, i: Instruction) -> Result {
     cpu.expect_no_delay_slot()?;
-    // The reference masks nextPC, which is pc + 4 once the check above has passed.
-    let region = cpu.pc().wrapping_add(4) & !0x0fff_ffff;
-    let target = cpu.imm(region | i.index() << 2);
+    let target = cpu.imm(i.jump_target(cpu.pc()));
     cpu.jump(target);
     Ok(())
 }
@@ -44,13 +42,9 @@ pub fn jalr<C: Cpu>(cpu: &mut C, i: Instruction) -> Result {
     Ok(())
 }
 
-fn target<C: Cpu>(cpu: &C, i: Instruction) -> u64 {
-    cpu.pc().wrapping_add(4).wrapping_add(i.immediate() << 2)
-}
-
 fn branch_if<C: Cpu>(cpu: &mut C, i: Instruction, condition: C::Value) -> Result {
     cpu.expect_no_delay_slot()?;
-    cpu.branch(condition, target(cpu, i));
+    cpu.branch(condition, i.branch_target(cpu.pc()));
     Ok(())
 }
 
