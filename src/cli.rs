@@ -139,9 +139,21 @@ pub struct Run {
     /// File to write the run's counters to
     #[arg(long, default_value = "", hide_default_value = true, value_parser = any_path())]
     pub debug_info: PathBuf,
+    /// What executes the steps between proofs
+    #[arg(long, value_enum, default_value_t = Engine::Translator)]
+    pub engine: Engine,
     /// Command of the pre-image host, after --
     #[arg(trailing_var_arg = true, value_name = "HOST COMMAND")]
     pub host: Vec<OsString>,
+}
+
+/// What executes steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Engine {
+    /// Instruction by instruction
+    Interpreter,
+    /// Hot code as native code, the rest instruction by instruction
+    Translator,
 }
 
 #[derive(Debug, Args)]

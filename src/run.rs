@@ -54,7 +54,11 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
     );
     host.set_replay_hint(&state.replay_hint);
     let output = Box::new(GuestLog(logger.clone()));
-    let machine = Machine::new(state, memory, Box::new(host.clone()), output);
+    let mut machine = Machine::new(state, memory, Box::new(host.clone()), output);
+    if args.engine == cli::Engine::Translator {
+        let translator = carronade_translator::Translator::new(Default::default()).unwrap();
+        machine = machine.with_accelerator(Box::new(translator));
+    }
     let mut session = Session {
         machine,
         args,
@@ -68,6 +72,10 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
     };
     let result = session.run();
     session.progress.finish();
+    if std::env::var("STATS").is_ok() && let Some(a) = session.machine.accelerator() {
+        let a: &dyn std::any::Any = a;
+        eprintln!("{:#?}", a.downcast_ref::<carronade_translator::Translator>().unwrap().statistics());
+    }
     // If the run has reached its end, it has done what it was asked for, and a signal that
     // comes now only shortens the host's time.
     host.finish(result.is_ok(), &logger);

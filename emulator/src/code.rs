@@ -121,11 +121,13 @@ impl CodeCache {
         }
     }
 
-    /// Brings the page of a program counter to hand.
+    /// Brings the page of a program counter to hand. Says whether all others were given
+    /// up for it, and their marks in memory with them.
     #[cold]
-    pub(crate) fn fetch(&mut self, memory: &mut Memory, pc: u64) {
+    pub(crate) fn fetch(&mut self, memory: &mut Memory, pc: u64) -> bool {
         let page = pc >> PAGE_SHIFT;
-        if self.pages.len() >= MAX_PAGES && !self.positions.contains_key(&page) {
+        let full = self.pages.len() >= MAX_PAGES && !self.positions.contains_key(&page);
+        if full {
             self.positions
                 .keys()
                 .for_each(|page| memory.unmark_code(*page));
@@ -137,11 +139,12 @@ impl CodeCache {
             (self.pages.len() - 1) as u32
         });
         self.slots[page as usize % SLOTS] = (page, position);
+        full
     }
 
-    /// Decodes again what was stored to since the last call.
-    pub(crate) fn refresh(&mut self, memory: &mut Memory) {
-        for address in memory.take_code_writes() {
+    /// Decodes again what was stored to at these addresses.
+    pub(crate) fn refresh(&mut self, memory: &Memory, addresses: &[u64]) {
+        for &address in addresses {
             if let Some(position) = self.positions.get(&(address >> PAGE_SHIFT)) {
                 self.pages[*position as usize].refresh(memory, address);
             }

@@ -248,6 +248,19 @@ impl Opcode {
     }
 }
 
+impl Opcode {
+    /// Whether the instruction is a jump or a branch, and so has a delay slot.
+    #[must_use]
+    pub const fn transfers_control(self) -> bool {
+        use Opcode as O;
+        self.ends_run()
+            && !matches!(
+                self,
+                O::syscall | O::ll | O::lld | O::sc | O::scd | O::invalid
+            )
+    }
+}
+
 /// A decoded instruction: the word itself, what it is, and its register fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instruction {

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod accelerator;
 pub mod bus;
 mod code;
 pub mod codec;
@@ -14,6 +15,7 @@ pub mod cpu;
 pub mod hash;
 pub mod image;
 pub mod isa;
+pub mod leaders;
 pub mod machine;
 pub mod memory;
 pub mod oracle;

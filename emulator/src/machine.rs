@@ -1,10 +1,12 @@
 //! The machine: state, memory and the outside world, and the loop that runs it.
 
+use crate::accelerator::{Accelerator, Running};
 use crate::code::{CodeCache, CodePage};
 use crate::core::Core;
 use crate::cpu::{Fault, Trap};
 use crate::hash::Hash;
 use crate::isa::{Instruction, execute};
+use crate::leaders::Leaders;
 use crate::memory::{Memory, PAGE_SHIFT};
 use crate::oracle::PreimageOracle;
 use crate::preimage::{PreimageError, PreimageReader};
@@ -81,6 +83,7 @@ pub struct Machine {
     output: Box<dyn GuestOutput + Send>,
     reader: PreimageReader,
     stats: Stats,
+    accelerator: Option<Box<dyn Accelerator>>,
 }
 
 impl Machine {
@@ -101,7 +104,22 @@ impl Machine {
             output,
             reader,
             stats,
+            accelerator: None,
         }
+    }
+
+    /// The machine with something that runs its instructions faster. Nothing that anyone
+    /// can observe of a machine depends on it.
+    #[must_use]
+    pub fn with_accelerator(mut self, accelerator: Box<dyn Accelerator>) -> Self {
+        self.accelerator = Some(accelerator);
+        self
+    }
+
+    /// The accelerator, if there is one.
+    #[must_use]
+    pub fn accelerator(&self) -> Option<&dyn Accelerator> {
+        self.accelerator.as_deref()
     }
 
     /// The state.
@@ -169,7 +187,7 @@ impl Machine {
     /// As [`Machine::run`].
     pub fn prove(&mut self) -> Result<StepWitness, VmError> {
         let witness = self.prove_step().map_err(|trap| self.error(trap));
-        self.code.refresh(&mut self.memory);
+        self.refresh_code();
         witness
     }
 
@@ -212,13 +230,11 @@ impl Machine {
         let (executed, end) = self.run_thread(budget);
         self.state.step += executed;
         self.state.steps_since_context_switch += executed;
-        if self.memory.has_code_writes() {
-            self.code.refresh(&mut self.memory);
-        }
+        self.refresh_code();
         match end {
-            End::Budget => Ok(()),
+            End::Budget | End::Leader => Ok(()),
             End::Undecoded(pc) => {
-                self.code.fetch(&mut self.memory, pc);
+                self.decode(pc);
                 Ok(())
             }
             End::Trap(Trap::CodeWritten) => Ok(()),
@@ -245,9 +261,27 @@ impl Machine {
             (self.state.step, self.state.steps_since_context_switch) = before;
         } else {
             self.stats.executed(pc, 1);
-            self.code.refresh(&mut self.memory);
+            self.refresh_code();
         }
         done
+    }
+
+    fn decode(&mut self, pc: u64) {
+        let gave_up_others = self.code.fetch(&mut self.memory, pc);
+        if let (true, Some(accelerator)) = (gave_up_others, &mut self.accelerator) {
+            accelerator.forget_all();
+        }
+    }
+
+    /// Lets everything that was made from code know what has been stored to it.
+    fn refresh_code(&mut self) {
+        if self.memory.has_code_writes() {
+            let addresses = self.memory.take_code_writes();
+            self.code.refresh(&self.memory, &addresses);
+            if let Some(accelerator) = &mut self.accelerator {
+                accelerator.forget(&addresses);
+            }
+        }
     }
 
     /// Runs the current thread for at most `budget` instructions, none of them a system
@@ -258,23 +292,32 @@ impl Machine {
             Ok(running) => running,
             Err(fault) => return (0, End::Trap(fault.into())),
         };
-        let core = Core {
-            pc: 0,
-            next_pc: 0,
-            after: 0,
-            step,
+        let mut running = Running {
             thread,
-            bus: &mut self.memory,
+            memory: &mut self.memory,
             reservation,
             stats: &mut self.stats,
+            step,
         };
-        run_core(core, &self.code, budget)
+        let Some(accelerator) = &mut self.accelerator else {
+            return run_core(running.core(step), &self.code, budget, None);
+        };
+        let native = accelerator.run(&mut running, budget);
+        if native == budget || running.memory.has_code_writes() {
+            return (native, End::Budget);
+        }
+        let leaders = Some(accelerator.leaders());
+        let core = running.core(step + native);
+        let (interpreted, end) = run_core(core, &self.code, budget - native, leaders);
+        (native + interpreted, end)
     }
 }
 
 /// Why [`run_core`] came back.
 enum End {
     Budget,
+    /// Control has arrived where native code can go on, or should.
+    Leader,
     /// The code at this program counter is not at hand.
     Undecoded(u64),
     Trap(Trap),
@@ -282,7 +325,12 @@ enum End {
 
 /// The interpreter's loop: straight runs of decoded instructions, one after the other,
 /// each with the delay slot that may follow it.
-fn run_core(mut core: Core<'_, Memory>, code: &CodeCache, budget: u64) -> (u64, End) {
+fn run_core(
+    mut core: Core<'_, Memory>,
+    code: &CodeCache,
+    budget: u64,
+    mut leaders: Option<&mut Leaders>,
+) -> (u64, End) {
     let (first_step, mut left) = (core.step, budget);
     let mut page = CodePage::NONE;
     while left > 0 {
@@ -334,6 +382,12 @@ fn run_core(mut core: Core<'_, Memory>, code: &CodeCache, budget: u64) -> (u64, 
             core.thread.next_pc = core.after.wrapping_add(4);
             if core.bus.has_code_writes() {
                 return (budget - left, End::Trap(Trap::CodeWritten));
+            }
+            if let Some(leaders) = &mut leaders
+                && run.last().is_some_and(|last| last.opcode().transfers_control())
+                && leaders.arrive(core.after)
+            {
+                return (budget - left, End::Leader);
             }
         }
     }

@@ -11,6 +11,7 @@
 mod mapping;
 mod merkle;
 
+pub use mapping::{WINDOWS, Window};
 pub use merkle::{PROOF_BYTES, fold_branch};
 
 use crate::cpu::Width;
@@ -32,8 +33,11 @@ const PRESENT: u8 = 1;
 const DIRTY: u8 = 2;
 /// Decoded or translated code was made from the page.
 const CODE: u8 = 4;
-/// What a page must be for a store to need nothing but the store.
-const READY: u8 = PRESENT | DIRTY;
+/// The page holds the word of a reservation that native code must not store to.
+const RESERVED: u8 = 8;
+/// The attributes of a page to which a store needs nothing but the store: it exists, is
+/// known to have changed, holds no code that somebody has decoded and no watched word.
+pub const READY: u8 = PRESENT | DIRTY;
 
 /// What a store did besides storing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,6 +269,25 @@ impl Memory {
         if self.far.get(&page).is_some_and(|far| far.attributes == 0) {
             self.far.remove(&page);
         }
+    }
+
+    /// Turns stores of native code to the page of an address away, or no longer does:
+    /// until then its attributes are not [`READY`]. Pages outside the flat reservation are
+    /// never stored to natively.
+    pub fn watch_page(&mut self, address: u64, watched: bool) {
+        if let Some(offset) = self.mapping.offset(address) {
+            let attributes = self.mapping.attributes_mut(offset);
+            *attributes = *attributes & !RESERVED | if watched { RESERVED } else { 0 };
+        }
+    }
+
+    /// Where native code finds the bytes and the attribute bytes of the [`WINDOWS`], if
+    /// there is a flat reservation. The pointers are good as long as the memory is; what
+    /// native code may do through them is what [`Memory::load`] and [`Memory::store`] do
+    /// to pages of the windows, stores to [`READY`] pages only.
+    #[must_use]
+    pub fn flat(&mut self) -> Option<(*mut u8, *mut u8)> {
+        self.mapping.pointers()
     }
 
     /// Number of pages that exist.

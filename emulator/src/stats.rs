@@ -28,7 +28,7 @@ pub struct DebugInfo {
 
 /// Where the reference's eagerly decoded code region ends; it counts every step at or
 /// above as an instruction cache miss (`memory/binary_tree.go`, `defaultCodeSize`).
-pub(crate) const CODE_REGION_END: u64 = 128 << 20;
+pub const CODE_REGION_END: u64 = 128 << 20;
 
 /// The reference keeps the last load-linked step of this many threads.
 const TRACKED_THREADS: usize = 5;
@@ -95,6 +95,12 @@ impl Stats {
             self.icache_misses += count;
             self.highest_miss = self.highest_miss.max(pc + 4 * (count - 1));
         }
+    }
+
+    /// Counts steps at or above [`CODE_REGION_END`], the highest of them at `highest`.
+    pub fn missed_icache(&mut self, count: u64, highest: u64) {
+        self.icache_misses += count;
+        self.highest_miss = self.highest_miss.max(highest);
     }
 
     /// The debug-info of a machine with these counters.

@@ -6,8 +6,11 @@
 //! | window | guest addresses | what is there |
 //! | --- | --- | --- |
 //! | low | 0 to 2 TiB | code, data, Go's heap at `0xC0_0000_0000` |
-//! | heap | 16 to 18 TiB | what `mmap` hands out, from `0x1000_0000_0000` |
-//! | stack | 128 TiB - 64 GiB to 128 TiB | the first stack, at `0x7FFF_FFFF_F000` |
+//! | heap | 1 GiB below 16 TiB, 2 TiB long | what `mmap` hands out, from `0x1000_0000_0000` |
+//! | stack | 64 GiB to either side of 128 TiB | the first stack, at `0x7FFF_FFFF_F000` |
+//!
+//! Heap and stack windows begin before, or end behind, what programs use, so that native
+//! code may check a base address once and reach around it by a displacement.
 //!
 //! A second mapping holds one attribute byte per page of the windows.
 
@@ -20,11 +23,15 @@ use super::{PAGE_SHIFT, PAGE_SIZE, Page};
 use crate::cpu::Width;
 use memmap2::{MmapMut, MmapOptions};
 
-struct Window {
-    start: u64,
-    length: u64,
+/// A part of the guest's space that lies flat in the mapping.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// First guest address.
+    pub start: u64,
+    /// Bytes.
+    pub length: u64,
     /// Where the window begins in the mapping.
-    offset: u64,
+    pub offset: u64,
 }
 
 const TIB: u64 = 1 << 40;
@@ -36,15 +43,17 @@ const LOW: Window = Window {
     offset: 0,
 };
 const HEAP: Window = Window {
-    start: 16 * TIB,
+    start: 16 * TIB - GIB,
     length: 2 * TIB,
     offset: 2 * TIB,
 };
 const STACK: Window = Window {
     start: 128 * TIB - 64 * GIB,
-    length: 64 * GIB,
+    length: 128 * GIB,
     offset: 4 * TIB,
 };
+/// The windows: low, heap, stack.
+pub const WINDOWS: [Window; 3] = [LOW, HEAP, STACK];
 const TOTAL: u64 = LOW.length + HEAP.length + STACK.length;
 
 /// An offset into the mapping, below its length, as far from the end as the alignment of
@@ -94,6 +103,12 @@ impl Mapping {
             attributes: nowhere,
             low: 0,
         }
+    }
+
+    /// Where the bytes and the attributes begin, if there is a reservation.
+    pub(super) fn pointers(&mut self) -> Option<(*mut u8, *mut u8)> {
+        self.bytes.as_ref()?;
+        Some((self.base, self.attributes))
     }
 
     /// Where an address lies in the mapping, if it does.

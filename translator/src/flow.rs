@@ -1,0 +1,365 @@
+//! Which registers live in values across the blocks of a region.
+//!
+//! At the start of every block all registers are in memory: each block writes through what
+//! it changed. So a value is never needed, only cheaper; a block may carry a register in a
+//! value from its predecessors, or load it. Carried are those that all predecessors have
+//! at hand and, around loops, those that the loop uses. Where several values meet, the
+//! block has a parameter (the classical iterated dominance frontier).
+
+use crate::footprint::{Footprint, Registers};
+use crate::region::{Block, End, Region, Target};
+
+/// A block and what it does with registers.
+#[derive(Debug)]
+pub struct Node {
+    /// The block; an entry is an empty block before the one that it enters.
+    pub block: Block,
+    /// Whether control may come from outside, or from a call: all registers in memory.
+    pub entry: bool,
+    /// Registers that come as block parameters.
+    pub parameters: Registers,
+    /// Registers whose values are at hand at the start of the block: its parameters, and
+    /// others as its dominator left them.
+    pub available: Registers,
+    /// Registers to load at the end of the block, if they are not at hand, for the loop
+    /// that follows.
+    pub preload: Registers,
+    /// The block that every path here leads through; an entry has none.
+    pub dominator: Option<usize>,
+    /// Number in a depth-first walk over the dominator tree, and the last of its subtree.
+    span: (usize, usize),
+    /// The loop that the block heads: its blocks.
+    pub body: Vec<usize>,
+    /// The blocks that lead here directly.
+    pub predecessors: Vec<usize>,
+    footprint: Footprint,
+    live: Registers,
+}
+
+/// The flow of a region.
+#[derive(Debug)]
+pub struct Flow {
+    /// Blocks and entries; the first is where the region begins.
+    pub nodes: Vec<Node>,
+    /// The nodes in an order in which dominators come first.
+    pub order: Vec<usize>,
+}
+
+impl Flow {
+    /// Analyses a region.
+    #[must_use]
+    pub fn new(region: Region) -> Self {
+        let mut flow = Self {
+            nodes: with_entries(region.blocks),
+            order: Vec::new(),
+        };
+        flow.order_nodes();
+        flow.find_dominators();
+        flow.number_dominators();
+        flow.find_liveness();
+        flow.find_loops();
+        flow.find_available();
+        flow.place_parameters();
+        flow
+    }
+
+    /// Whether every path to `b` leads through `a`.
+    #[must_use]
+    pub fn dominates(&self, a: usize, b: usize) -> bool {
+        let (outer, inner) = (self.nodes[a].span, self.nodes[b].span);
+        outer.0 <= inner.0 && inner.1 <= outer.1
+    }
+
+    fn successors(&self, node: usize) -> Vec<usize> {
+        self.nodes[node].block.successors().collect()
+    }
+
+    fn resumption(&self, node: usize) -> Option<usize> {
+        self.nodes[node].block.resumption()
+    }
+
+    /// Reverse postorder over the edges that carry values, from all entries.
+    fn order_nodes(&mut self) {
+        let (mut seen, mut postorder) = (vec![false; self.nodes.len()], Vec::new());
+        // The first entry comes first in the end, so it is walked last.
+        for entry in (0..self.nodes.len()).rev() {
+            if self.nodes[entry].entry {
+                self.walk(entry, &mut seen, &mut postorder);
+            }
+        }
+        postorder.reverse();
+        self.order = postorder;
+        for node in self.order.clone() {
+            for next in self.successors(node) {
+                self.nodes[next].predecessors.push(node);
+            }
+        }
+    }
+
+    fn walk(&self, start: usize, seen: &mut [bool], postorder: &mut Vec<usize>) {
+        let mut stack = vec![(start, false)];
+        while let Some((node, done)) = stack.pop() {
+            if done {
+                postorder.push(node);
+            } else if !std::mem::replace(&mut seen[node], true) {
+                stack.push((node, true));
+                for next in self.successors(node) {
+                    if !seen[next] {
+                        stack.push((next, false));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Cooper, Harvey and Kennedy's algorithm; the root above all entries is `None`.
+    fn find_dominators(&mut self) {
+        let mut position = vec![0; self.nodes.len()];
+        for (at, node) in self.order.iter().enumerate() {
+            position[*node] = at;
+        }
+        let mut settled = vec![false; self.nodes.len()];
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for node in self.order.clone() {
+                let mut dominator = None;
+                let mut first = true;
+                for &from in &self.nodes[node].predecessors {
+                    if !settled[from] {
+                        continue;
+                    }
+                    dominator = if std::mem::take(&mut first) {
+                        Some(from)
+                    } else {
+                        self.meet(dominator, Some(from), &position)
+                    };
+                }
+                if self.nodes[node].entry {
+                    dominator = None;
+                }
+                changed |= !settled[node] || self.nodes[node].dominator != dominator;
+                settled[node] = true;
+                self.nodes[node].dominator = dominator;
+            }
+        }
+    }
+
+    fn meet(&self, a: Option<usize>, b: Option<usize>, position: &[usize]) -> Option<usize> {
+        let (mut a, mut b) = (a?, b?);
+        while a != b {
+            if position[a] > position[b] {
+                a = self.nodes[a].dominator?;
+            } else {
+                b = self.nodes[b].dominator?;
+            }
+        }
+        Some(a)
+    }
+
+    fn number_dominators(&mut self) {
+        let mut children = vec![Vec::new(); self.nodes.len()];
+        let mut stack = Vec::new();
+        for &node in self.order.iter().rev() {
+            match self.nodes[node].dominator {
+                Some(parent) => children[parent].push(node),
+                None => stack.push((node, false)),
+            }
+        }
+        let mut next = 1;
+        while let Some((node, done)) = stack.pop() {
+            if done {
+                self.nodes[node].span.1 = next;
+                continue;
+            }
+            self.nodes[node].span.0 = next;
+            next += 1;
+            stack.push((node, true));
+            stack.extend(children[node].iter().map(|child| (*child, false)));
+        }
+    }
+
+    fn find_liveness(&mut self) {
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for at in (0..self.order.len()).rev() {
+                let node = self.order[at];
+                let after = self.successors(node);
+                let after = after.iter().fold(0, |live, next| live | self.nodes[*next].live);
+                let Footprint { reads, writes } = self.nodes[node].footprint;
+                let live = reads | after & !writes;
+                changed |= live != self.nodes[node].live;
+                self.nodes[node].live = live;
+            }
+        }
+    }
+
+    /// Finds the natural loops: a branch back to a block that dominates it.
+    fn find_loops(&mut self) {
+        for head in self.order.clone() {
+            let latches = self.nodes[head].predecessors.iter().copied();
+            let latches: Vec<usize> = latches.filter(|from| self.dominates(head, *from)).collect();
+            if !latches.is_empty() {
+                self.nodes[head].body = self.loop_body(head, latches);
+                let wanted = self.wanted(head);
+                for from in self.nodes[head].predecessors.clone() {
+                    self.nodes[from].preload |= wanted;
+                }
+            }
+        }
+    }
+
+    fn loop_body(&self, head: usize, latches: Vec<usize>) -> Vec<usize> {
+        let (mut body, mut work) = (vec![head], latches);
+        while let Some(node) = work.pop() {
+            if !body.contains(&node) {
+                body.push(node);
+                work.extend(&self.nodes[node].predecessors);
+            }
+        }
+        body
+    }
+
+    /// The registers that a loop uses.
+    fn wanted(&self, head: usize) -> Registers {
+        let footprints = self.nodes[head].body.iter().map(|node| self.nodes[*node].footprint);
+        let used = footprints.fold(0, |used, each| used | each.reads | each.writes);
+        used & self.nodes[head].live
+    }
+
+    /// The registers that a loop writes.
+    #[must_use]
+    pub fn written_in_loop(&self, head: usize) -> Registers {
+        let body = self.nodes[head].body.iter();
+        body.fold(0, |set, node| set | self.nodes[*node].footprint.writes)
+    }
+
+    fn leaves_available(&self, node: usize) -> Registers {
+        let Node { available, preload, footprint, .. } = &self.nodes[node];
+        available | preload | footprint.reads | footprint.writes
+    }
+
+    fn find_available(&mut self) {
+        for node in &mut self.nodes {
+            node.available = if node.entry { 0 } else { node.live };
+        }
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for node in self.order.clone() {
+                let from = self.nodes[node].predecessors.iter();
+                let available = from.fold(self.nodes[node].available, |available, from| {
+                    available & self.leaves_available(*from)
+                });
+                changed |= available != self.nodes[node].available;
+                self.nodes[node].available = available;
+            }
+        }
+    }
+
+    /// Registers for which a block makes a value: by writing, or by loading.
+    fn makes(&self, node: usize) -> Registers {
+        let Node { available, preload, footprint, parameters, .. } = &self.nodes[node];
+        footprint.writes | parameters | (footprint.reads | preload) & !available
+    }
+
+    fn place_parameters(&mut self) {
+        let frontiers = self.frontiers();
+        let mut work = self.order.clone();
+        while let Some(node) = work.pop() {
+            let made = self.makes(node);
+            for &at in &frontiers[node] {
+                let more = made & self.nodes[at].available & !self.nodes[at].parameters;
+                if more != 0 {
+                    self.nodes[at].parameters |= more;
+                    work.push(at);
+                }
+            }
+        }
+    }
+
+    /// For each block, the blocks that it does not dominate but a predecessor of which it
+    /// does.
+    fn frontiers(&self) -> Vec<Vec<usize>> {
+        let mut frontiers = vec![Vec::new(); self.nodes.len()];
+        for &node in &self.order {
+            let stop = self.nodes[node].dominator;
+            for &from in &self.nodes[node].predecessors {
+                let mut runner = Some(from);
+                while runner != stop
+                    && let Some(at) = runner
+                {
+                    if !frontiers[at].contains(&node) {
+                        frontiers[at].push(node);
+                    }
+                    runner = self.nodes[at].dominator;
+                }
+            }
+        }
+        frontiers
+    }
+}
+
+/// Puts an entry before the first block and before each that follows a call or an
+/// interpreted instruction, and makes these lead there.
+fn with_entries(blocks: Vec<Block>) -> Vec<Node> {
+    let mut entered = vec![false; blocks.len()];
+    entered[0] = true;
+    for resumption in blocks.iter().filter_map(Block::resumption) {
+        entered[resumption] = true;
+    }
+    // Entries come first, so that the first of them is node 0.
+    let entries: Vec<usize> = (0..blocks.len()).filter(|block| entered[*block]).collect();
+    let shift = entries.len();
+    let mut nodes: Vec<Node> = entries
+        .iter()
+        .map(|block| Node::entry(blocks[*block].pc, block + shift))
+        .collect();
+    let entry_of = |block: usize| entries.iter().position(|entry| *entry == block);
+    let inner = |target| match target {
+        Target::Inside(block) => Target::Inside(block + shift),
+        outside => outside,
+    };
+    let resume = |target| match target {
+        Target::Inside(block) => Target::Inside(entry_of(block).unwrap_or(block + shift)),
+        outside => outside,
+    };
+    for mut block in blocks {
+        block.end = match block.end {
+            End::Next(to) => End::Next(inner(to)),
+            End::Jump(to) => End::Jump(inner(to)),
+            End::Branch(to, behind) => End::Branch(inner(to), inner(behind)),
+            End::Call(callee, back) => End::Call(callee, resume(back)),
+            End::Interpret(after) => End::Interpret(after.map(resume)),
+            end @ (End::Return | End::Indirect) => end,
+        };
+        nodes.push(Node::new(block, false));
+    }
+    nodes
+}
+
+impl Node {
+    fn new(block: Block, entry: bool) -> Self {
+        let footprint = Footprint::of(&block.code);
+        Self {
+            block,
+            entry,
+            footprint,
+            parameters: 0,
+            available: 0,
+            preload: 0,
+            dominator: None,
+            span: (0, 0),
+            body: Vec::new(),
+            predecessors: Vec::new(),
+            live: 0,
+        }
+    }
+
+    fn entry(pc: u64, block: usize) -> Self {
+        let end = End::Next(Target::Inside(block));
+        let code = Vec::new();
+        Self::new(Block { pc, code, end }, true)
+    }
+}
