@@ -17,6 +17,23 @@ const ENTRY_BYTES: usize = 8;
 pub const FIRST_CODE: u64 = 1 << 16;
 /// The entry of a leader that is not to be asked about again.
 const NEVER: u64 = FIRST_CODE - 1;
+/// The entry of a leader in the middle of native code: control comes past it natively, and
+/// arrives here only when native code was left before.
+const INNER: u64 = NEVER - 1;
+/// Counts of leaders that head a loop in the middle of native code begin here. Such a loop
+/// goes on being interpreted once native code was left in it.
+const LOOP: u64 = 1 << 15;
+
+/// Whether it is time to make native code for a leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heat {
+    /// Not yet, or no longer.
+    Cold,
+    /// Yes.
+    Hot,
+    /// Yes, for the loop that it heads in the middle of other native code.
+    HotLoop,
+}
 
 /// One entry for every instruction of 1 GiB of the guest's space, the one that the program
 /// began in. Elsewhere nothing is counted, and code is interpreted.
@@ -33,7 +50,7 @@ impl Leaders {
         Self {
             entries: None,
             base: 0,
-            hot: u64::from(hot).clamp(1, NEVER - 1),
+            hot: u64::from(hot).clamp(1, LOOP - 1),
         }
     }
 
@@ -98,11 +115,11 @@ impl Leaders {
             return false;
         };
         let value = u64::from_ne_bytes(*entry);
-        if value >= NEVER {
+        if value >= INNER {
             return value > NEVER;
         }
         *entry = (value + 1).to_ne_bytes();
-        value + 1 >= hot
+        value + 1 == hot || value + 1 == LOOP + hot
     }
 
     /// The address of the native code of a leader.
@@ -119,11 +136,21 @@ impl Leaders {
         !matches!(self.get(pc), 0 | NEVER)
     }
 
-    /// Whether a leader is as hot as it must be to be worth native code.
+    /// Whether a leader is as hot as it must be to be worth native code of its own.
     #[must_use]
-    pub fn is_hot(&mut self, pc: u64) -> bool {
-        let value = self.get(pc);
-        value >= self.hot && value != NEVER
+    pub fn heat_of(&mut self, pc: u64) -> Heat {
+        match self.get(pc) {
+            value if value == self.hot => Heat::Hot,
+            value if value == LOOP + self.hot => Heat::HotLoop,
+            _ => Heat::Cold,
+        }
+    }
+
+    /// Says that a leader is in the middle of native code, and whether it heads a loop.
+    pub fn set_inner(&mut self, pc: u64, heads_loop: bool) {
+        if self.get(pc) < LOOP {
+            self.set(pc, if heads_loop { LOOP } else { INNER });
+        }
     }
 
     /// Says where the native code of a leader is.

@@ -433,10 +433,6 @@ impl<'a> Emitter<'a> {
     }
 
     fn call(&mut self, callee: Val, back: Target) {
-        let expected = self.flow.nodes[self.node].block.end_pc();
-        let Target::Inside(back) = back else {
-            return self.go_outside(callee);
-        };
         let code = self.look_up(callee);
         let stack = self.builder.ins().get_stack_pointer(types::I64);
         let limit = self.field(offset_of!(Context, stack_limit));
@@ -446,14 +442,17 @@ impl<'a> Emitter<'a> {
         let call = self.builder.ins().call_indirect(signature, code, &[context, budget]);
         let results = self.builder.inst_results(call);
         let (returned, left) = (results[0], results[1]);
+        let expected = self.flow.nodes[self.node].block.end_pc();
         let expected = self.constant(expected);
         let right = self.builder.ins().icmp(IntCC::Equal, returned, expected);
-        let elsewhere = self.builder.create_block();
+        let (here, elsewhere) = (self.builder.create_block(), self.builder.create_block());
         self.builder.set_cold_block(elsewhere);
-        let (block, arguments) = (self.blocks[back], [BlockArg::Value(left)]);
-        self.builder.ins().brif(right, block, &arguments, elsewhere, &[]);
+        self.builder.ins().brif(right, here, &[], elsewhere, &[]);
         self.builder.switch_to_block(elsewhere);
         self.builder.ins().return_(&[returned, left]);
+        self.builder.switch_to_block(here);
+        self.budget = left;
+        self.go(back);
     }
 
     /// Counts the first instructions of the block where the reference counts them as

@@ -74,10 +74,6 @@ impl Flow {
         self.nodes[node].block.successors().collect()
     }
 
-    fn resumption(&self, node: usize) -> Option<usize> {
-        self.nodes[node].block.resumption()
-    }
-
     /// Reverse postorder over the edges that carry values, from all entries.
     fn order_nodes(&mut self) {
         let (mut seen, mut postorder) = (vec![false; self.nodes.len()], Vec::new());
@@ -228,11 +224,12 @@ impl Flow {
         used & self.nodes[head].live
     }
 
-    /// The registers that a loop writes.
+    /// The loops without calls: addresses of the first block and of all blocks.
     #[must_use]
-    pub fn written_in_loop(&self, head: usize) -> Registers {
-        let body = self.nodes[head].body.iter();
-        body.fold(0, |set, node| set | self.nodes[*node].footprint.writes)
+    pub fn loops(&self) -> Vec<(u64, Vec<u64>)> {
+        let heads = self.nodes.iter().filter(|node| !node.body.is_empty());
+        let pc = |node: &usize| self.nodes[*node].block.pc;
+        heads.map(|head| (head.block.pc, head.body.iter().map(pc).collect())).collect()
     }
 
     fn leaves_available(&self, node: usize) -> Registers {

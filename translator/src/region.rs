@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A block is cut after this many instructions: what is left of a budget that a block does
 /// not fit in is interpreted, so blocks must be short against the quantum.
 const MAX_BLOCK: usize = 64;
-const MAX_BLOCKS: usize = 256;
-const MAX_INSTRUCTIONS: usize = 4096;
+const MAX_BLOCKS: usize = 1024;
+const MAX_INSTRUCTIONS: usize = 8192;
 
 /// Where control goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

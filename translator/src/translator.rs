@@ -11,7 +11,7 @@ use crate::statistics::Statistics;
 use carronade_emulator::accelerator::{Accelerator, Running};
 use carronade_emulator::cpu::Width;
 use carronade_emulator::isa::Instruction;
-use carronade_emulator::leaders::Leaders;
+use carronade_emulator::leaders::{Heat, Leaders};
 use carronade_emulator::memory::{Memory, PAGE_SHIFT};
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -47,6 +47,8 @@ struct Unit {
     entries: Vec<(u64, u64)>,
     /// The guest's instructions: first address and how many.
     runs: Vec<(u64, usize)>,
+    /// Loops without calls: first block and all blocks.
+    loops: Vec<(u64, Vec<u64>)>,
 }
 
 /// The accelerator that translates regions to native code.
@@ -101,10 +103,12 @@ impl Translator {
         if let Some(code) = self.leaders.code(pc) {
             return Some(code);
         }
-        if !self.leaders.is_hot(pc) {
-            return None;
-        }
-        self.translate(memory, registers, pc);
+        let only = match self.leaders.heat_of(pc) {
+            Heat::Cold => return None,
+            Heat::Hot => None,
+            Heat::HotLoop => self.loop_at(pc),
+        };
+        self.translate(memory, registers, pc, only);
         let code = self.leaders.code(pc);
         if code.is_none() {
             self.leaders.give_up(pc);
@@ -112,9 +116,25 @@ impl Translator {
         code
     }
 
-    fn translate(&mut self, memory: &mut Memory, registers: &[u64; 32], pc: u64) {
+    /// The blocks of the loop that begins at a leader.
+    fn loop_at(&self, pc: u64) -> Option<HashSet<u64>> {
+        let mut units = self.units_with(pc).into_iter().filter_map(|unit| self.units[unit].as_ref());
+        units.find_map(|unit| {
+            let (_, blocks) = unit.loops.iter().find(|(head, _)| *head == pc)?;
+            Some(blocks.iter().copied().collect())
+        })
+    }
+
+    fn translate(
+        &mut self,
+        memory: &mut Memory,
+        registers: &[u64; 32],
+        pc: u64,
+        only: Option<HashSet<u64>>,
+    ) {
         let began = Instant::now();
         let mut source = Source {
+            only,
             memory,
             leaders: &mut self.leaders,
         };
@@ -131,9 +151,14 @@ impl Translator {
             wandering: &self.wandering,
             budget: self.options.exact,
         };
-        let compiled = self.compiler.compile(&Flow::new(region), &assumptions);
+        let starts: Vec<u64> = region.blocks.iter().map(|b| b.pc).collect();
+        let flow = Flow::new(region);
+        let compiled = self.compiler.compile(&flow, &assumptions);
+        if std::env::var("REGIONS").is_ok() {
+            eprintln!("region {pc:x} blocks {} ins {instructions} entries {} bytes {} time {:?} lo {:x} hi {:x}", starts.len(), compiled.as_ref().map_or(0, |c| c.entries.len()), compiled.as_ref().map_or(0, |c| c.bytes.len()), began.elapsed(), starts.iter().min().unwrap(), starts.iter().max().unwrap());
+        }
         match compiled {
-            Ok(native) => self.install(memory, runs, &native),
+            Ok(native) => self.install(memory, runs, flow.loops(), &native),
             Err(_) => self.statistics.refused += 1,
         }
         self.statistics.regions += 1;
@@ -141,7 +166,13 @@ impl Translator {
         self.statistics.compile_time += began.elapsed();
     }
 
-    fn install(&mut self, memory: &mut Memory, runs: Vec<(u64, usize)>, native: &NativeCode) {
+    fn install(
+        &mut self,
+        memory: &mut Memory,
+        runs: Vec<(u64, usize)>,
+        loops: Vec<(u64, Vec<u64>)>,
+        native: &NativeCode,
+    ) {
         let base = match self.arena.add(&native.bytes) {
             Ok(Some(base)) => base,
             Ok(None) => {
@@ -165,8 +196,12 @@ impl Translator {
                 entries.push((*pc, address));
             }
         }
+        for (pc, _) in &runs {
+            let heads_loop = loops.iter().any(|(head, _)| head == pc);
+            self.leaders.set_inner(*pc, heads_loop);
+        }
         self.statistics.native_bytes += native.bytes.len() as u64;
-        self.units.push(Some(Unit { entries, runs }));
+        self.units.push(Some(Unit { entries, runs, loops }));
     }
 
     /// Gives up a unit; its leaders count anew from `count`.
@@ -174,13 +209,20 @@ impl Translator {
         let Some(unit) = self.units[unit].take() else {
             return;
         };
+        let mut cleared = Vec::new();
         for (pc, address) in unit.entries {
             if self.leaders.code(pc) == Some(address) {
                 self.leaders.clear(pc);
-                if hot {
-                    self.leaders.heat(pc);
-                }
+                cleared.push(pc);
             }
+        }
+        for (pc, _) in unit.runs {
+            if self.leaders.code(pc).is_none() {
+                self.leaders.clear(pc);
+            }
+        }
+        if let (true, Some(start)) = (hot, cleared.first()) {
+            self.leaders.heat(*start);
         }
         self.statistics.dropped += 1;
     }
@@ -342,6 +384,8 @@ fn pages(runs: &[(u64, usize)]) -> HashSet<u64> {
 }
 
 struct Source<'a> {
+    /// If not all, the leaders that belong in the region.
+    only: Option<HashSet<u64>>,
     memory: &'a Memory,
     leaders: &'a mut Leaders,
 }
@@ -352,6 +396,13 @@ impl Code for Source<'_> {
     }
 
     fn wanted(&mut self, pc: u64) -> bool {
-        self.leaders.covers(pc) && self.leaders.visited(pc)
+        match &self.only {
+            Some(only) => only.contains(&pc),
+            None => {
+                self.leaders.covers(pc)
+                    && self.leaders.visited(pc)
+                    && self.leaders.code(pc).is_none()
+            }
+        }
     }
 }
