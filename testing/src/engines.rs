@@ -1,0 +1,93 @@
+//! What is compared with what.
+
+use crate::dice::Dice;
+use crate::program::oracle;
+use carronade_emulator::machine::{Machine, Stop, VmError, Watch};
+use carronade_emulator::memory::Memory;
+use carronade_emulator::state::State;
+use carronade_emulator::step::GuestOutput;
+
+/// A way to run programs.
+pub trait Engine {
+    /// A machine of this engine that goes on from a state.
+    fn machine(&self, state: State, memory: Memory, output: Box<dyn GuestOutput + Send>)
+    -> Machine;
+
+    /// Runs as [`Machine::run`] does.
+    ///
+    /// # Errors
+    /// As [`Machine::run`].
+    fn run(&self, machine: &mut Machine, until: u64, watch: Watch) -> Result<Stop, VmError> {
+        machine.run(until, watch)
+    }
+
+    /// How many steps of a machine's life so far ran as native code, if that is known.
+    fn native_steps(&self, _machine: &Machine) -> Option<u64> {
+        None
+    }
+}
+
+/// The interpreter, as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Interpreter;
+
+impl Engine for Interpreter {
+    fn machine(
+        &self,
+        state: State,
+        memory: Memory,
+        output: Box<dyn GuestOutput + Send>,
+    ) -> Machine {
+        Machine::new(state, memory, Box::new(oracle()), output)
+    }
+}
+
+/// The interpreter over memory without a flat reservation, mostly cut into small pieces.
+#[derive(Debug, Clone, Copy)]
+pub struct InPieces {
+    /// Steps of a piece.
+    pub steps: u64,
+}
+
+impl Engine for InPieces {
+    fn machine(
+        &self,
+        state: State,
+        memory: Memory,
+        output: Box<dyn GuestOutput + Send>,
+    ) -> Machine {
+        let mut far = Memory::without_reservation();
+        for page in memory.page_indexes() {
+            if let Some(bytes) = memory.page(page) {
+                *far.page_mut(page) = *bytes;
+            }
+        }
+        Interpreter.machine(state, far, output)
+    }
+
+    fn run(&self, machine: &mut Machine, until: u64, watch: Watch) -> Result<Stop, VmError> {
+        loop {
+            let step = machine.state().step;
+            let piece = step.saturating_add(self.steps).min(until);
+            let stop = machine.run(piece, watch)?;
+            if stop != Stop::Step || piece >= until {
+                return Ok(stop);
+            }
+        }
+    }
+}
+
+/// The engine that is taken to be right.
+#[must_use]
+pub fn reference() -> Box<dyn Engine> {
+    Box::new(Interpreter)
+}
+
+/// The engine that is compared with it, with options that differ from program to program.
+/// This is the one place to change for another.
+#[must_use]
+pub fn under_test(dice: &mut Dice<'_>) -> Box<dyn Engine> {
+    Box::new(InPieces {
+        steps: dice.pick(&[1, 1, 7, 1000]),
+    })
+}
