@@ -265,10 +265,10 @@ impl<'w, 'd> Writer<'w, 'd> {
     /// One piece, within so many loops.
     fn statement(&mut self, loops: usize) {
         match self.dice.below(32) {
-            0..9 => self.straight_run(),
-            9..12 => self.skip_some(),
-            12..15 if loops < COUNTERS.len() => self.counted_loop(loops),
-            15..18 => self.call(),
+            0..8 => self.straight_run(),
+            8..11 => self.skip_some(),
+            11..14 if loops < COUNTERS.len() => self.counted_loop(loops),
+            14..17 => self.call(),
             18 => self.switch(loops),
             19 if loops < COUNTERS.len() => self.walk(loops),
             20 | 21 => {
@@ -277,7 +277,7 @@ impl<'w, 'd> Writer<'w, 'd> {
             }
             22 | 23 => self.take_edges(),
             24 | 25 => self.linked(),
-            26 => self.when(self.traits.patches, Self::patch),
+            17 | 26 => self.when(self.traits.patches, Self::patch),
             27 => self.when(self.traits.calls, Self::system_call),
             28 => self.jump_into_a_slot(),
             29 => self.leave_for_a_resume(),
