@@ -6,6 +6,8 @@ use carronade_emulator::machine::{Machine, Stop, VmError, Watch};
 use carronade_emulator::memory::Memory;
 use carronade_emulator::state::State;
 use carronade_emulator::step::GuestOutput;
+use carronade_translator::{Options, Translator};
+use std::any::Any;
 
 /// A way to run programs.
 pub trait Engine {
@@ -77,6 +79,37 @@ impl Engine for InPieces {
     }
 }
 
+/// Native code, made after so many arrivals at a leader.
+#[derive(Debug, Clone, Copy)]
+pub struct Translated {
+    /// [`Options::hot`].
+    pub hot: u16,
+}
+
+impl Engine for Translated {
+    fn machine(
+        &self,
+        state: State,
+        memory: Memory,
+        output: Box<dyn GuestOutput + Send>,
+    ) -> Machine {
+        let options = Options {
+            hot: self.hot,
+            ..Options::default()
+        };
+        let translator = Translator::new(options).expect("tests run on x86-64");
+        Interpreter
+            .machine(state, memory, output)
+            .with_accelerator(Box::new(translator))
+    }
+
+    fn native_steps(&self, machine: &Machine) -> Option<u64> {
+        let accelerator: &dyn Any = machine.accelerator()?;
+        let translator: &Translator = accelerator.downcast_ref()?;
+        Some(translator.statistics().native_steps)
+    }
+}
+
 /// The engine that is taken to be right.
 #[must_use]
 pub fn reference() -> Box<dyn Engine> {
@@ -87,7 +120,7 @@ pub fn reference() -> Box<dyn Engine> {
 /// This is the one place to change for another.
 #[must_use]
 pub fn under_test(dice: &mut Dice<'_>) -> Box<dyn Engine> {
-    Box::new(InPieces {
-        steps: dice.pick(&[1, 7, 1000, 100_000]),
+    Box::new(Translated {
+        hot: dice.pick(&[1, 2, 5, 20]),
     })
 }
