@@ -56,7 +56,12 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
     let output = Box::new(GuestLog(logger.clone()));
     let mut machine = Machine::new(state, memory, Box::new(host.clone()), output);
     if args.engine == cli::Engine::Translator {
-        let translator = carronade_translator::Translator::new(Default::default()).unwrap();
+        let translator = carronade_translator::Translator::new(carronade_translator::Options {
+            perf_map: std::env::var("PERF").is_ok(),
+            hot: std::env::var("HOT").map_or(2000, |h| h.parse().unwrap()),
+            ..Default::default()
+        })
+        .unwrap();
         machine = machine.with_accelerator(Box::new(translator));
     }
     let mut session = Session {

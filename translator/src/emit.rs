@@ -32,7 +32,6 @@ use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use exits::SideExit;
 use memory::Facts;
-use std::collections::HashSet;
 use std::mem::offset_of;
 
 /// What a translation may assume, or must not.
@@ -41,8 +40,8 @@ pub struct Assumptions<'a> {
     pub entries_base: u64,
     /// Values that registers have now: guesses at which window they point into.
     pub registers: &'a [u64; 32],
-    /// Addresses of instructions whose base has not kept to one window.
-    pub wandering: &'a HashSet<u64>,
+    /// Whether bases may point into any window, or mostly keep to the one they are in.
+    pub wandering: bool,
     /// Whether to check the budget; only a measurement of what that costs may say no.
     pub budget: bool,
 }

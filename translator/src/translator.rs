@@ -25,6 +25,8 @@ pub struct Options {
     pub arena: usize,
     /// Whether runs stop exactly. Only for measuring what that costs.
     pub exact: bool,
+    /// Whether to write `/tmp/perf-<pid>.map`, for `perf report` to name native code.
+    pub perf_map: bool,
 }
 
 impl Default for Options {
@@ -33,6 +35,7 @@ impl Default for Options {
             hot: 2000,
             arena: 256 << 20,
             exact: true,
+            perf_map: false,
         }
     }
 }
@@ -49,6 +52,20 @@ struct Unit {
     runs: Vec<(u64, usize)>,
     /// Loops without calls: first block and all blocks.
     loops: Vec<(u64, Vec<u64>)>,
+    /// Where the region begins, and which leaders it was limited to.
+    start: u64,
+    only: Option<HashSet<u64>>,
+    /// How often a base was not in the window that the code was made for.
+    wanderings: u32,
+}
+
+/// What to translate, and how.
+struct Request {
+    start: u64,
+    /// If not all, the leaders that belong in the region.
+    only: Option<HashSet<u64>>,
+    /// Whether bases may point into any window.
+    wandering: bool,
 }
 
 /// The accelerator that translates regions to native code.
@@ -60,8 +77,6 @@ pub struct Translator {
     units: Vec<Option<Unit>>,
     /// Which units hold instructions of a page.
     by_page: HashMap<u64, Vec<usize>>,
-    wandering: HashSet<u64>,
-    wanderings: HashMap<u64, u32>,
     context: Box<Context>,
     statistics: Statistics,
 }
@@ -82,8 +97,6 @@ impl Translator {
             leaders: Leaders::new(options.hot),
             units: Vec::new(),
             by_page: HashMap::new(),
-            wandering: HashSet::new(),
-            wanderings: HashMap::new(),
             context: Box::new(Context::new()),
             statistics: Statistics::default(),
             options,
@@ -108,7 +121,12 @@ impl Translator {
             Heat::Hot => None,
             Heat::HotLoop => self.loop_at(pc),
         };
-        self.translate(memory, registers, pc, only);
+        let request = Request {
+            start: pc,
+            only,
+            wandering: false,
+        };
+        self.translate(memory, registers, request);
         let code = self.leaders.code(pc);
         if code.is_none() {
             self.leaders.give_up(pc);
@@ -129,12 +147,11 @@ impl Translator {
         &mut self,
         memory: &mut Memory,
         registers: &[u64; 32],
-        pc: u64,
-        only: Option<HashSet<u64>>,
+        request: Request,
     ) {
-        let began = Instant::now();
+        let (began, pc) = (Instant::now(), request.start);
         let mut source = Source {
-            only,
+            only: request.only.as_ref(),
             memory,
             leaders: &mut self.leaders,
         };
@@ -148,17 +165,23 @@ impl Translator {
         let assumptions = Assumptions {
             entries_base: self.leaders.base(),
             registers,
-            wandering: &self.wandering,
+            wandering: request.wandering,
             budget: self.options.exact,
         };
-        let starts: Vec<u64> = region.blocks.iter().map(|b| b.pc).collect();
         let flow = Flow::new(region);
         let compiled = self.compiler.compile(&flow, &assumptions);
-        if std::env::var("REGIONS").is_ok() {
-            eprintln!("region {pc:x} blocks {} ins {instructions} entries {} bytes {} time {:?} lo {:x} hi {:x}", starts.len(), compiled.as_ref().map_or(0, |c| c.entries.len()), compiled.as_ref().map_or(0, |c| c.bytes.len()), began.elapsed(), starts.iter().min().unwrap(), starts.iter().max().unwrap());
-        }
         match compiled {
-            Ok(native) => self.install(memory, runs, flow.loops(), &native),
+            Ok(native) => {
+                let unit = Unit {
+                    entries: Vec::new(),
+                    runs,
+                    loops: flow.loops(),
+                    start: pc,
+                    only: request.only,
+                    wanderings: 0,
+                };
+                self.install(memory, unit, &native);
+            }
             Err(_) => self.statistics.refused += 1,
         }
         self.statistics.regions += 1;
@@ -166,13 +189,7 @@ impl Translator {
         self.statistics.compile_time += began.elapsed();
     }
 
-    fn install(
-        &mut self,
-        memory: &mut Memory,
-        runs: Vec<(u64, usize)>,
-        loops: Vec<(u64, Vec<u64>)>,
-        native: &NativeCode,
-    ) {
+    fn install(&mut self, memory: &mut Memory, mut unit: Unit, native: &NativeCode) {
         let base = match self.arena.add(&native.bytes) {
             Ok(Some(base)) => base,
             Ok(None) => {
@@ -182,49 +199,54 @@ impl Translator {
             }
             Err(_) => return,
         };
-        let unit = self.units.len();
-        for page in pages(&runs) {
+        for page in pages(&unit.runs) {
             memory.mark_code(page);
-            self.by_page.entry(page).or_default().push(unit);
+            self.by_page.entry(page).or_default().push(self.units.len());
         }
-        let mut entries = Vec::new();
         for (number, (pc, offset)) in native.entries.iter().enumerate() {
             // A region that begins at a leader knows more there than one that has it inside.
             if number == 0 || self.leaders.code(*pc).is_none() {
                 let address = base + u64::from(*offset);
                 self.leaders.set_code(*pc, address);
-                entries.push((*pc, address));
+                unit.entries.push((*pc, address));
             }
         }
-        for (pc, _) in &runs {
-            let heads_loop = loops.iter().any(|(head, _)| head == pc);
+        for (pc, _) in &unit.runs {
+            let heads_loop = unit.loops.iter().any(|(head, _)| head == pc);
             self.leaders.set_inner(*pc, heads_loop);
         }
         self.statistics.native_bytes += native.bytes.len() as u64;
-        self.units.push(Some(Unit { entries, runs, loops }));
+        if self.options.perf_map {
+            self.perf_map(base, native.bytes.len(), unit.start);
+        }
+        self.units.push(Some(unit));
     }
 
-    /// Gives up a unit; its leaders count anew from `count`.
-    fn drop_unit(&mut self, unit: usize, hot: bool) {
-        let Some(unit) = self.units[unit].take() else {
-            return;
-        };
-        let mut cleared = Vec::new();
-        for (pc, address) in unit.entries {
-            if self.leaders.code(pc) == Some(address) {
-                self.leaders.clear(pc);
-                cleared.push(pc);
+    /// Tells `perf` the name of a piece of code, in the file that it looks for.
+    fn perf_map(&self, address: u64, length: usize, start: u64) {
+        let path = format!("/tmp/perf-{}.map", std::process::id());
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        // Whoever profiles sees that names are missing; the run is not to fail for it.
+        let _ = file.and_then(|mut file| {
+            std::io::Write::write_all(&mut file, format!("{address:x} {length:x} guest_{start:x}\n").as_bytes())
+        });
+    }
+
+    /// Gives up a unit; its leaders count anew.
+    fn drop_unit(&mut self, unit: usize) -> Option<Unit> {
+        let unit = self.units[unit].take()?;
+        for (pc, address) in &unit.entries {
+            if self.leaders.code(*pc) == Some(*address) {
+                self.leaders.clear(*pc);
             }
         }
-        for (pc, _) in unit.runs {
-            if self.leaders.code(pc).is_none() {
-                self.leaders.clear(pc);
+        for (pc, _) in &unit.runs {
+            if self.leaders.code(*pc).is_none() {
+                self.leaders.clear(*pc);
             }
-        }
-        if let (true, Some(start)) = (hot, cleared.first()) {
-            self.leaders.heat(*start);
         }
         self.statistics.dropped += 1;
+        Some(unit)
     }
 
     fn units_with(&self, pc: u64) -> Vec<usize> {
@@ -240,14 +262,34 @@ impl Translator {
     }
 
     /// A base was not in the window that the code at `pc` was made for.
-    fn wandered(&mut self, pc: u64) {
-        let times = self.wanderings.entry(pc).or_default();
-        *times += 1;
-        if *times == WANDERINGS && self.wandering.insert(pc) {
-            for unit in self.units_with(pc) {
-                self.drop_unit(unit, true);
+    fn wandered(&mut self, memory: &mut Memory, pc: u64) {
+        for at in self.units_with(pc) {
+            let Some(unit) = &mut self.units[at] else {
+                continue;
+            };
+            unit.wanderings += 1;
+            if unit.wanderings == WANDERINGS {
+                self.widen(memory, at);
             }
         }
+    }
+
+    /// Makes a unit anew for bases that may point into any window.
+    fn widen(&mut self, memory: &mut Memory, unit: usize) {
+        let Some(unit) = self.drop_unit(unit) else {
+            return;
+        };
+        // What has been part of it may be so again.
+        for (pc, _) in &unit.runs {
+            self.leaders.arrive(*pc);
+        }
+        let request = Request {
+            start: unit.start,
+            only: unit.only,
+            wandering: true,
+        };
+        let registers = first_registers(&self.context);
+        self.translate(memory, &registers, request);
     }
 
     /// Runs native code from a leader on until it cannot go on.
@@ -281,7 +323,7 @@ impl Translator {
                     }
                 }
                 Exit::Window => {
-                    self.wandered(pc);
+                    self.wandered(running.memory, pc);
                     return budget - left;
                 }
                 _ => return budget - left,
@@ -354,7 +396,7 @@ impl Accelerator for Translator {
         for address in addresses {
             for pc in [address & !7, address & !7 | 4] {
                 for unit in self.units_with(pc) {
-                    self.drop_unit(unit, false);
+                    self.drop_unit(unit);
                 }
                 if self.leaders.code(pc).is_none() {
                     self.leaders.clear(pc);
@@ -365,7 +407,7 @@ impl Accelerator for Translator {
 
     fn forget_all(&mut self) {
         for unit in 0..self.units.len() {
-            self.drop_unit(unit, false);
+            self.drop_unit(unit);
         }
         self.units.clear();
         self.by_page.clear();
@@ -385,7 +427,7 @@ fn pages(runs: &[(u64, usize)]) -> HashSet<u64> {
 
 struct Source<'a> {
     /// If not all, the leaders that belong in the region.
-    only: Option<HashSet<u64>>,
+    only: Option<&'a HashSet<u64>>,
     memory: &'a Memory,
     leaders: &'a mut Leaders,
 }
@@ -396,7 +438,7 @@ impl Code for Source<'_> {
     }
 
     fn wanted(&mut self, pc: u64) -> bool {
-        match &self.only {
+        match self.only {
             Some(only) => only.contains(&pc),
             None => {
                 self.leaders.covers(pc)

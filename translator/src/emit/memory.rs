@@ -297,7 +297,7 @@ impl Emitter<'_> {
     /// address of what the base points to.
     fn check_base(&mut self, base: Value, at: i64, aligned: u32, i: Instruction) -> Value {
         let guess = self.guess(i);
-        if !self.assumptions.wandering.contains(&carronade_emulator::cpu::Cpu::pc(self)) {
+        if !self.assumptions.wandering {
             let outside = self.outside(base, at, aligned, guess);
             self.side_exit_if(outside, Exit::Window);
             return self.native(base, guess);
