@@ -1,7 +1,6 @@
 //! What may run instructions in the interpreter's place.
 
 use crate::core::Core;
-use crate::cpu::{Cpu, Trap, Width};
 use crate::leaders::Leaders;
 use crate::memory::Memory;
 use crate::state::{Reservation, Thread};
@@ -52,32 +51,5 @@ impl Running<'_> {
             reservation: self.reservation,
             stats: self.stats,
         }
-    }
-
-    /// The meaning of load-linked (`Cpu::load_linked`) at a step, counted with it.
-    pub fn load_linked(&mut self, address: u64, width: Width, step: u64) -> u64 {
-        match self.core(step).load_linked(address, width) {
-            Ok(value) => value,
-            Err(trap) => unreachable!("memory itself never refuses: {trap:?}"),
-        }
-    }
-
-    /// The meaning of store-conditional (`Cpu::store_conditional`) at a step, counted with
-    /// it: whether it stored, and whether that was to a page of decoded code.
-    pub fn store_conditional(
-        &mut self,
-        address: u64,
-        width: Width,
-        value: u64,
-        step: u64,
-    ) -> (bool, bool) {
-        // The meaning takes the value from a register and answers there.
-        const SCRATCH: u8 = 1;
-        let kept = self.thread.registers[SCRATCH as usize];
-        self.thread.registers[SCRATCH as usize] = value;
-        let done = self.core(step).store_conditional(address, width, SCRATCH);
-        let stored = self.thread.registers[SCRATCH as usize] != 0;
-        self.thread.registers[SCRATCH as usize] = kept;
-        (stored, matches!(done, Err(Trap::CodeWritten)))
     }
 }

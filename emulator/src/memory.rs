@@ -34,7 +34,7 @@ const DIRTY: u8 = 2;
 /// Decoded or translated code was made from the page.
 const CODE: u8 = 4;
 /// The page holds the word of a reservation that native code must not store to.
-const RESERVED: u8 = 8;
+pub const RESERVED: u8 = 8;
 /// The attributes of a page to which a store needs nothing but the store: it exists, is
 /// known to have changed, holds no code that somebody has decoded and no watched word.
 pub const READY: u8 = PRESENT | DIRTY;

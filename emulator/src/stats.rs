@@ -71,6 +71,27 @@ impl Stats {
         }
     }
 
+    /// The step of a thread's last load-linked, if it is still remembered.
+    #[must_use]
+    pub fn linked_at(&self, thread: u64) -> Option<u64> {
+        let mut linked = self.linked.iter().rev();
+        linked.find(|(id, _)| *id == thread).map(|(_, step)| *step)
+    }
+
+    /// Counts what a thread has done natively: load-linkeds, if any, of which the one at
+    /// step `open` has not been followed by its store-conditional; store-conditionals that
+    /// stored, and the most steps that one of them came after its load-linked.
+    pub fn linked_natively(&mut self, thread: u64, successes: u64, longest: u64, open: Option<u64>) {
+        // Making and using a reservation leaves the list as making it does, without the
+        // thread itself.
+        self.load_linked(thread, open.unwrap_or_default());
+        if open.is_none() {
+            self.linked.pop();
+        }
+        self.rmw_success += successes;
+        self.max_steps_between = self.max_steps_between.max(longest);
+    }
+
     #[cold]
     pub(crate) fn reservation_invalidated(&mut self) {
         self.invalidations += 1;

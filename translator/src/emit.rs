@@ -96,6 +96,7 @@ struct Emitter<'a> {
     entries: Value,
     guest_memory: AliasRegion,
     context_memory: AliasRegion,
+    attribute_memory: AliasRegion,
     region_signature: SigRef,
     // The place in the flow.
     node: usize,
@@ -126,6 +127,7 @@ impl<'a> Emitter<'a> {
         };
         let guest_memory = region(0, "guest memory");
         let context_memory = region(1, "context");
+        let attribute_memory = region(2, "attributes of pages");
         let region_signature = builder.import_signature(signature(2, 2));
         let mut field = |offset| {
             let flags = MemFlagsData::trusted().with_readonly().with_can_move();
@@ -148,6 +150,7 @@ impl<'a> Emitter<'a> {
             entries,
             guest_memory,
             context_memory,
+            attribute_memory,
             region_signature,
             node: 0,
             code: &[],
@@ -458,11 +461,13 @@ impl<'a> Emitter<'a> {
     /// misses of its instruction cache.
     fn count_missed(&mut self, executed: usize) {
         let pc = self.flow.nodes[self.node].block.pc;
-        if pc < CODE_REGION_END || executed == 0 {
+        let below = CODE_REGION_END.saturating_sub(pc).div_ceil(4);
+        let count = (executed as u64).saturating_sub(below);
+        if count == 0 {
             return;
         }
         let missed = self.field(offset_of!(Context, missed));
-        let missed = self.builder.ins().iadd_imm_s(missed, executed as i64);
+        let missed = self.builder.ins().iadd_imm_s(missed, count as i64);
         self.store_context(offset_of!(Context, missed), missed);
         let last = self.constant(pc.wrapping_add(4 * (executed as u64 - 1)));
         let highest = self.field(offset_of!(Context, highest_missed));

@@ -170,7 +170,8 @@ impl Run {
     fn scan(source: &impl Code, start: u64, leaders: &BTreeSet<u64>) -> Self {
         let (mut code, mut pc) = (Vec::new(), start);
         let end = loop {
-            if !code.is_empty() && (leaders.contains(&pc) || code.len() >= MAX_BLOCK) {
+            let full = leaders.contains(&pc) || code.len() >= MAX_BLOCK;
+            if !code.is_empty() && (full || pc == 0) {
                 break RawEnd::Next;
             }
             let instruction = source.instruction(pc);
@@ -229,10 +230,9 @@ impl Run {
     }
 }
 
-/// Whether native code can execute an instruction in a delay slot. A store-conditional may
-/// have to leave right behind itself, which no address says there.
+/// Whether native code can execute an instruction in a delay slot.
 fn fits_in_slot(opcode: Opcode) -> bool {
-    !opcode.ends_run() || matches!(opcode, Opcode::ll | Opcode::lld)
+    !opcode.transfers_control() && !matches!(opcode, Opcode::syscall | Opcode::invalid)
 }
 
 /// How a jump or branch ends its run.

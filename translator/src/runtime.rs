@@ -1,15 +1,13 @@
-//! What native code and the rest of the machine share: the context, the way in, and the
-//! two helpers that native code calls.
+//! What native code and the rest of the machine share: the context and the way in.
 
 #![allow(
     unsafe_code,
-    reason = "enters native code and is called by it; each block has its argument"
+    reason = "enters native code; the block has its argument"
 )]
 
 use crate::footprint::COUNT;
 use carronade_emulator::accelerator::Running;
-use carronade_emulator::cpu::Width;
-use std::ffi::c_void;
+use carronade_emulator::state::{Reservation, reservation};
 
 /// Why native code came back. The numbers are part of the code that is kept on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +29,9 @@ pub enum Exit {
     Fault,
     /// Calls are nested deeper than the native stack allows.
     Depth,
-    /// The last instruction stored to code.
-    CodeWritten,
+    /// A load-linked while another reservation stands, or a store-conditional that may
+    /// fail.
+    Reservation,
 }
 
 impl Exit {
@@ -46,7 +45,7 @@ impl Exit {
         Exit::Page,
         Exit::Fault,
         Exit::Depth,
-        Exit::CodeWritten,
+        Exit::Reservation,
     ];
 }
 
@@ -76,24 +75,27 @@ pub struct Context {
     pub entries_base: u64,
     /// Native code may call as long as its stack pointer is above.
     pub stack_limit: usize,
-    /// Value of the step counter when the budget is used up.
-    pub last_step: u64,
     /// Steps at high addresses, which are counted, and the highest of them.
     pub missed: u64,
     /// See `missed`.
     pub highest_missed: u64,
-    /// [`load_linked`].
-    pub load_linked: usize,
-    /// [`store_conditional`].
-    pub store_conditional: usize,
-    /// The `Running` of this run.
-    pub running: *mut c_void,
+    /// The reservation that a store-conditional may use: its kind, as in
+    /// [`Reservation::status`], or 0 if it is not the running thread's or its load-linked
+    /// is not known.
+    ///
+    /// [`Reservation::status`]: carronade_emulator::state::Reservation
+    pub linked: u64,
+    /// The full address of the reservation, whosever it is.
+    pub linked_address: u64,
+    /// How many steps were left after the load-linked.
+    pub linked_left: u64,
+    /// How many reservations were made.
+    pub links: u64,
+    /// How many store-conditionals stored.
+    pub successes: u64,
+    /// The most steps between a load-linked and its store-conditional.
+    pub longest_link: u64,
 }
-
-/// The first bit of what [`store_conditional`] says: it stored.
-pub const STORED: u64 = 1;
-/// The second: to a page of decoded code.
-pub const STORED_CODE: u64 = 2;
 
 /// How much of the native stack guest calls may use; a fraction of any thread's stack.
 const STACK_BYTES: usize = 256 << 10;
@@ -111,12 +113,14 @@ impl Context {
             entries: std::ptr::null(),
             entries_base: 0,
             stack_limit: 0,
-            last_step: 0,
             missed: 0,
             highest_missed: 0,
-            load_linked: load_linked as *const () as usize,
-            store_conditional: store_conditional as *const () as usize,
-            running: std::ptr::null_mut(),
+            linked: 0,
+            linked_address: 0,
+            linked_left: 0,
+            links: 0,
+            successes: 0,
+            longest_link: 0,
         }
     }
 
@@ -151,62 +155,47 @@ impl Context {
     }
 }
 
-fn width(bytes: u64) -> Width {
-    match bytes {
-        8 => Width::Double,
-        _ => Width::Word,
-    }
-}
-
-/// Load-linked on behalf of native code, with `left` steps to go after it.
-extern "C" fn load_linked(context: *mut Context, address: u64, bytes: u64, left: u64) -> u64 {
-    // SAFETY: native code passes the context it was entered with, whose `running` is
-    // valid and used by nobody else until native code comes back.
-    let (context, running) = unsafe {
-        let context = &*context;
-        (context, &mut *context.running.cast::<Running<'_>>())
-    };
-    unwatch(running);
-    let step = context.last_step.wrapping_sub(left);
-    let value = running.load_linked(address, width(bytes), step);
-    watch(running);
-    value
-}
-
-/// Store-conditional on behalf of native code, with `left` steps to go after it.
-extern "C" fn store_conditional(
-    context: *mut Context,
-    address: u64,
-    bytes: u64,
-    value: u64,
-    left: u64,
-) -> u64 {
-    // SAFETY: as in `load_linked`.
-    let (context, running) = unsafe {
-        let context = &*context;
-        (context, &mut *context.running.cast::<Running<'_>>())
-    };
-    unwatch(running);
-    let step = context.last_step.wrapping_sub(left);
-    let (stored, code) = running.store_conditional(address, width(bytes), value, step);
-    watch(running);
-    u64::from(stored) * STORED | u64::from(code) * STORED_CODE
-}
-
-/// Addresses below are never stored to natively (see [`crate::emit`]), so a reservation
+/// Addresses below are never accessed natively (see `emit::memory`), so a reservation
 /// there, such as the one that stands for none, needs no watch.
 pub const LOWEST_NATIVE: u64 = 1 << 16;
 
-/// Sees to it that native code does not store to the reserved word.
-pub fn watch(running: &mut Running<'_>) {
-    if running.reservation.address >= LOWEST_NATIVE {
-        running.memory.watch_page(running.reservation.address, true);
+impl Context {
+    /// Before a run with so many steps to go: takes over the reservation, and watches its
+    /// page.
+    pub fn link(&mut self, running: &mut Running<'_>, left: u64) {
+        let reservation = *running.reservation;
+        let thread = running.thread.id;
+        let at = running.stats.linked_at(thread).filter(|_| reservation.owner == thread);
+        self.linked = at.map_or(0, |_| u64::from(reservation.status));
+        self.linked_address = reservation.address;
+        let last_step = running.step.wrapping_add(left);
+        self.linked_left = last_step.wrapping_sub(at.unwrap_or_default());
+        (self.links, self.successes, self.longest_link) = (0, 0, 0);
+        if reservation.address >= LOWEST_NATIVE {
+            running.memory.watch_page(reservation.address, true);
+        }
     }
-}
 
-/// Ends a watch.
-pub fn unwatch(running: &mut Running<'_>) {
-    if running.reservation.address >= LOWEST_NATIVE {
-        running.memory.watch_page(running.reservation.address, false);
+    /// After such a run: ends the watch and gives the reservation back.
+    pub fn unlink(&self, running: &mut Running<'_>, left: u64) {
+        if self.linked_address >= LOWEST_NATIVE {
+            running.memory.watch_page(self.linked_address, false);
+        }
+        if self.links + self.successes == 0 {
+            return;
+        }
+        let (thread, status) = (running.thread.id, self.linked as u8);
+        *running.reservation = match status {
+            reservation::NONE => Reservation::default(),
+            status => Reservation {
+                status,
+                address: self.linked_address,
+                owner: thread,
+            },
+        };
+        let last_step = running.step.wrapping_add(left);
+        let open = (self.linked != 0).then(|| last_step.wrapping_sub(self.linked_left));
+        let (successes, longest) = (self.successes, self.longest_link);
+        running.stats.linked_natively(thread, successes, longest, open);
     }
 }

@@ -6,7 +6,7 @@ use crate::emit::Assumptions;
 use crate::flow::Flow;
 use crate::footprint::{COUNT, HI, LO};
 use crate::region::{Code, Region};
-use crate::runtime::{Context, Exit, unwatch, watch};
+use crate::runtime::{Context, Exit};
 use crate::statistics::Statistics;
 use carronade_emulator::accelerator::{Accelerator, Running};
 use carronade_emulator::cpu::Width;
@@ -297,8 +297,6 @@ impl Translator {
         let (mut code, mut left) = (code, budget);
         loop {
             self.context.reason = Exit::Returned as u64;
-            let pointer: *mut Running<'_> = running;
-            self.context.running = pointer.cast();
             // SAFETY: the code is that of a unit, made for this context; `run` has set its
             // pointers from `running`, which nobody else uses meanwhile.
             #[expect(unsafe_code, reason = "native code is entered here and only here")]
@@ -341,16 +339,17 @@ impl Translator {
         context.attributes = (attributes as usize).wrapping_sub(memory as usize >> PAGE_SHIFT);
         context.entries = self.leaders.entries();
         context.entries_base = self.leaders.base();
-        context.last_step = running.step.wrapping_add(budget);
         (context.missed, context.highest_missed) = (0, 0);
         context.registers[..32].copy_from_slice(&running.thread.registers);
         context.registers[HI] = running.thread.hi;
         context.registers[LO] = running.thread.lo;
+        context.link(running, budget);
         true
     }
 
-    fn finish(&mut self, running: &mut Running<'_>) {
+    fn finish(&mut self, running: &mut Running<'_>, budget: u64) {
         let context = &self.context;
+        context.unlink(running, budget);
         running.thread.registers = first_registers(context);
         running.thread.hi = context.registers[HI];
         running.thread.lo = context.registers[LO];
@@ -384,10 +383,8 @@ impl Accelerator for Translator {
         if budget > i64::MAX as u64 || !self.prepare(running, budget) {
             return 0;
         }
-        watch(running);
         let executed = self.execute(running, code, budget);
-        unwatch(running);
-        self.finish(running);
+        self.finish(running, budget);
         self.statistics.native_steps += executed;
         executed
     }

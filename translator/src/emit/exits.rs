@@ -38,14 +38,6 @@ impl Emitter<'_> {
         self.builder.switch_to_block(on);
     }
 
-    /// Leaves behind the instruction at hand if a condition holds.
-    pub(super) fn side_exit_after_if(&mut self, condition: Value, reason: Exit) {
-        let on = self.builder.create_block();
-        let cold = self.side_exit(self.at + 1, reason);
-        self.builder.ins().brif(condition, cold, &[], on, &[]);
-        self.builder.switch_to_block(on);
-    }
-
     fn side_exit(&mut self, executed: usize, reason: Exit) -> Block {
         let block = self.builder.create_block();
         self.builder.set_cold_block(block);

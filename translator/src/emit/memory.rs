@@ -12,16 +12,14 @@
 use super::Emitter;
 use crate::flow::Flow;
 use crate::footprint::Footprint;
-use crate::runtime::{Context, Exit, LOWEST_NATIVE, STORED, STORED_CODE};
+use crate::runtime::{Context, Exit, LOWEST_NATIVE};
 use crate::value::{High, Val, Wide};
 use carronade_emulator::cpu::Width;
 use carronade_emulator::isa::{Instruction, Opcode};
-use carronade_emulator::memory::{PAGE_SHIFT, PAGE_SIZE, READY, WINDOWS};
+use carronade_emulator::memory::{PAGE_SHIFT, PAGE_SIZE, READY, RESERVED, WINDOWS};
+use carronade_emulator::state::reservation;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{
-    AbiParam, InstBuilder, MemFlagsData, Signature, Type, Value, types,
-};
-use cranelift_codegen::isa::CallConv;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use std::collections::HashMap;
 use std::mem::offset_of;
 
@@ -133,6 +131,9 @@ fn access(opcode: Opcode) -> Option<Access> {
         O::sd => (Width::Double, true, false),
         O::swl | O::swr => (Width::Word, true, true),
         O::sdl | O::sdr => (Width::Double, true, true),
+        // A store-conditional sees to its page itself.
+        O::ll | O::sc => (Width::Word, false, false),
+        O::lld | O::scd => (Width::Double, false, false),
         _ => return None,
     };
     Some(Access {
@@ -176,6 +177,10 @@ impl Emitter<'_> {
 
     pub(super) fn store_guest(&mut self, address: Val, width: Width, value: Val) {
         let place = self.place(address, width);
+        self.write_guest(place, width, value);
+    }
+
+    fn write_guest(&mut self, place: Place, width: Width, value: Val) {
         let value = match (value, width) {
             (value, Width::Double) => self.full(value),
             (Val::Wide(Wide { word: Some(word), .. }), Width::Word) => word,
@@ -393,47 +398,101 @@ impl Emitter<'_> {
 
     /// The attribute byte of the page that a native address and a displacement lead to.
     fn attribute(&mut self, native: Value, at: i64) -> Value {
+        self.attribute_and_place(native, at).0
+    }
+
+    fn attribute_and_place(&mut self, native: Value, at: i64) -> (Value, Value) {
         let address = self.builder.ins().iadd_imm_s(native, at);
         let page = self.builder.ins().ushr_imm_u(address, i64::from(PAGE_SHIFT));
         let place = self.builder.ins().iadd(self.attributes, page);
-        self.builder.ins().uload8(types::I64, MemFlagsData::trusted(), place, 0)
+        let flags = MemFlagsData::trusted().with_alias_region(Some(self.attribute_memory));
+        (self.builder.ins().uload8(types::I64, flags, place, 0), place)
     }
 
-    /// Calls a helper with the context, the values, and the steps that are left.
-    fn helper(&mut self, field: usize, values: &[Value]) -> Value {
+    fn store_attribute(&mut self, attribute: Value, place: Value) {
+        let flags = MemFlagsData::trusted().with_alias_region(Some(self.attribute_memory));
+        self.builder.ins().istore8(flags, attribute, place, 0);
+    }
+
+    /// How many steps are left after the instruction at hand.
+    fn left(&mut self) -> Value {
         let left = (self.code.len() - self.at - 1) as i64;
-        let left = self.builder.ins().iadd_imm_s(self.budget, left);
-        let mut arguments = vec![self.context];
-        arguments.extend(values);
-        arguments.push(left);
-        let mut signature = Signature::new(CallConv::SystemV);
-        signature.params.resize(arguments.len(), AbiParam::new(types::I64));
-        signature.returns.push(AbiParam::new(types::I64));
-        let signature = self.builder.import_signature(signature);
-        let helper = self.field(field);
-        let call = self.builder.ins().call_indirect(signature, helper, &arguments);
-        self.facts.epoch += 1;
-        self.builder.inst_results(call)[0]
+        self.builder.ins().iadd_imm_s(self.budget, left)
     }
 
+    /// Loads and makes a reservation, if there is none. Its page is watched: native stores
+    /// to it find that it is not ready.
     pub(super) fn load_reserving(&mut self, address: Val, width: Width) -> Val {
+        let standing = self.field(offset_of!(Context, linked_address));
+        let above = IntCC::UnsignedGreaterThanOrEqual;
+        let standing = self.builder.ins().icmp_imm_s(above, standing, LOWEST_NATIVE as i64);
+        self.side_exit_if(standing, Exit::Reservation);
+        let value = self.load_guest(address, width);
+        let place = self.place(address, width);
+        let (attribute, of) = self.attribute_and_place(place.base, i64::from(place.offset));
+        let watched = self.builder.ins().bor_imm_u(attribute, i64::from(RESERVED));
+        self.store_attribute(watched, of);
+        let (kind, left) = (self.constant(kind(width)), self.left());
         let address = self.full(address);
-        let bytes = self.constant(width.bytes());
-        let helper = offset_of!(Context, load_linked);
-        Val::from(self.helper(helper, &[address, bytes]))
+        self.store_context(offset_of!(Context, linked), kind);
+        self.store_context(offset_of!(Context, linked_address), address);
+        self.store_context(offset_of!(Context, linked_left), left);
+        self.count(offset_of!(Context, links));
+        self.facts.epoch += 1;
+        value
     }
 
+    /// Stores if the reservation holds and the page is ready but for the watch on it; if
+    /// not, the interpreter does what is to be done.
     pub(super) fn store_reserved(&mut self, address: Val, width: Width, register: u8) {
+        let exact = self.full(address);
+        let (linked, at) = (
+            self.field(offset_of!(Context, linked)),
+            self.field(offset_of!(Context, linked_address)),
+        );
+        let other_kind = self.builder.ins().icmp_imm_s(IntCC::NotEqual, linked, kind(width) as i64);
+        self.side_exit_if(other_kind, Exit::Reservation);
+        let elsewhere = self.builder.ins().icmp(IntCC::NotEqual, at, exact);
+        self.side_exit_if(elsewhere, Exit::Reservation);
+        let place = self.place(address, width);
+        let (attribute, of) = self.attribute_and_place(place.base, i64::from(place.offset));
+        let watched = i64::from(READY | RESERVED);
+        let other = self.builder.ins().icmp_imm_s(IntCC::NotEqual, attribute, watched);
+        self.side_exit_if(other, Exit::Page);
         let value = self.register(register as usize);
-        let (address, value) = (self.full(address), self.full(value));
-        let bytes = self.constant(width.bytes());
-        let helper = offset_of!(Context, store_conditional);
-        let done = self.helper(helper, &[address, bytes, value]);
-        let stored = self.builder.ins().band_imm_u(done, STORED as i64);
-        self.set_register(register as usize, Val::from(stored));
-        let code = self.builder.ins().band_imm_u(done, STORED_CODE as i64);
-        self.side_exit_after_if(code, Exit::CodeWritten);
+        self.write_guest(place, width, value);
+        let ready = self.constant(u64::from(READY));
+        self.store_attribute(ready, of);
+        self.end_link();
+        self.set_register(register as usize, Val::Imm(1));
     }
+
+    /// After a store-conditional: no reservation, and its counters.
+    fn end_link(&mut self) {
+        let (none, left) = (self.constant(0), self.left());
+        self.store_context(offset_of!(Context, linked), none);
+        self.store_context(offset_of!(Context, linked_address), none);
+        self.count(offset_of!(Context, successes));
+        let before = self.field(offset_of!(Context, linked_left));
+        let steps = self.builder.ins().isub(before, left);
+        let longest = self.field(offset_of!(Context, longest_link));
+        let longest = self.builder.ins().umax(longest, steps);
+        self.store_context(offset_of!(Context, longest_link), longest);
+    }
+
+    fn count(&mut self, field: usize) {
+        let count = self.field(field);
+        let count = self.builder.ins().iadd_imm_s(count, 1);
+        self.store_context(field, count);
+    }
+}
+
+/// The kind of reservation, as `Core::load_linked` of the emulator has it.
+fn kind(width: Width) -> u64 {
+    u64::from(match width {
+        Width::Double => reservation::DOUBLE,
+        _ => reservation::WORD,
+    })
 }
 
 fn integer(width: Width) -> Type {
