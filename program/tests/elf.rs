@@ -33,7 +33,7 @@ fn guests() -> Vec<(String, Vec<u8>)> {
         })
         .collect();
     guests.sort();
-    assert_eq!(guests.len(), 2);
+    assert!(guests.len() >= 2, "guests are missing");
     guests
 }
 
@@ -74,9 +74,15 @@ fn vm_has(word: u32) -> bool {
     }
 }
 
-/// What the compiler puts where control never arrives: `sigrie` or `break`.
+/// What the compiler puts where control never arrives, once or more: `sigrie` or `break`.
 fn is_filler(word: u32) -> bool {
     word >> 16 == 0x0417 || word & 0xfc00_003f == 0x0d
+}
+
+/// Whether the word at `index` is such a filler behind a jump and its delay slot.
+fn is_unreachable(code: &[u32], index: usize) -> bool {
+    let other = code[..=index].iter().rposition(|word| !is_filler(*word));
+    is_filler(code[index]) && other.is_some_and(|slot| slot > 0 && is_jump(code[slot - 1]))
 }
 
 /// Whether control leaves here: `j`, `jal`, `jr`, `jalr`, `b`.
@@ -90,10 +96,8 @@ fn the_vm_has_all_instructions() {
         let code = code(&elf);
         assert!(code.len() > 1000, "{name} has only {} words", code.len());
         for (index, &word) in code.iter().enumerate() {
-            let unreachable =
-                is_filler(word) && index.checked_sub(2).is_some_and(|i| is_jump(code[i]));
             assert!(
-                vm_has(word) || unreachable,
+                vm_has(word) || is_unreachable(&code, index),
                 "{name}: word {index} is {word:#010x}"
             );
         }
