@@ -50,7 +50,7 @@ fn work() -> u64 {
     let mut random = Random::new(0x9E37_79B9);
     let mut sum = Sum::default();
     for _ in 0..ACCESSES {
-        let number = random.next();
+        let number = random.draw();
         let key = (number >> 20) % KEYS + 1;
         let value = table.entry(key);
         if number & 3 == 0 {

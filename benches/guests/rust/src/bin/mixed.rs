@@ -23,14 +23,14 @@ fn work() -> u64 {
     let mut trie = Node::Empty;
     for _ in 0..ROUNDS {
         for _ in 0..300 {
-            let account = random.next() % 4000;
+            let account = random.draw() % 4000;
             let key = keccak256(&account.to_be_bytes());
-            trie.insert(&key, 0, random.next());
+            trie.insert(&key, 0, random.draw());
         }
         add_hash(&mut sum, &keccak256(&trie.encode()));
         for _ in 0..12 {
-            let base = U256([(); 4].map(|()| random.next()));
-            for limb in base.pow_mod(random.next()).0 {
+            let base = U256([(); 4].map(|()| random.draw()));
+            for limb in base.pow_mod(random.draw()).0 {
                 sum.add(limb);
             }
         }
@@ -184,7 +184,7 @@ impl U256 {
 
 fn sort(random: &mut Random, sum: &mut Sum) {
     let mut pairs: Vec<(u32, u64)> = (0..3000_u64)
-        .map(|n| ((random.next() >> 50) as u32, n))
+        .map(|n| ((random.draw() >> 50) as u32, n))
         .collect();
     pairs.sort_unstable();
     let mut groups: BTreeMap<u32, u64> = BTreeMap::new();
@@ -199,7 +199,7 @@ fn sort(random: &mut Random, sum: &mut Sum) {
 fn text(random: &mut Random, sum: &mut Sum) {
     let mut line = String::new();
     for _ in 0..400 {
-        let number = random.next() >> (random.next() & 63);
+        let number = random.draw() >> (random.draw() & 63);
         write!(line, "{number},{:x};", number >> 3).expect("memory takes everything");
     }
     for entry in line.split_terminator(';') {
