@@ -139,11 +139,10 @@ class Engine:
             self.command += ["--stop-at", f"={self.limit}"]
         if options.has_engines:
             self.command += ["--engine", name]
-        if name == "interpreter":
-            self.warms_up = False
-        else:
-            self.warms_up = not options.cold
-            self.command += ["--no-cache"] if options.cold else []
+        has_cache = options.has_cache and name != "interpreter"
+        self.warms_up = has_cache and not options.cold
+        if has_cache and options.cold:
+            self.command.append("--no-cache")
         self.command += options.extra
 
     def run(self, guest):
@@ -230,8 +229,7 @@ def parse(arguments):
     options.engine = list(dict.fromkeys(options.engine or [default]))
     if not options.has_engines and options.engine != ["interpreter"]:
         parser.error("this carronade has no choice of engines: it interprets")
-    if options.cold and options.engine != ["interpreter"] and "--no-cache" not in usage:
-        parser.error("this carronade has no flag --no-cache for --cold")
+    options.has_cache = "--no-cache" in usage  # without one, every run is cold
     packed = {path.name.removesuffix(".elf.gz"): path for path in options.elf.glob("*.elf.gz")}
     wanted = options.guests.split(",") if options.guests else sorted(packed)
     unknown = [name for name in wanted if name not in packed]
@@ -351,7 +349,7 @@ def figures(guests, sides, options, failures):
     """What --json writes."""
     return {
         "binary": options.binary,
-        "cold": options.cold,
+        "cold": options.cold or not options.has_cache,
         "steps_limit": options.steps_limit,
         "failures": failures,
         "guests": {
