@@ -40,6 +40,10 @@ impl Default for Options {
     }
 }
 
+/// How often native code of a page may be lost to stores before its code is left to the
+/// interpreter for good: translating costs more than thousands of executions.
+const REWRITES: u32 = 16;
+
 /// How often a base may leave the window that its code was made for before the code is
 /// made anew for all windows.
 const WANDERINGS: u32 = 16;
@@ -77,6 +81,8 @@ pub struct Translator {
     units: Vec<Option<Unit>>,
     /// Which units hold instructions of a page.
     by_page: HashMap<u64, Vec<usize>>,
+    /// How often code of a page was lost to stores.
+    rewrites: HashMap<u64, u32>,
     context: Box<Context>,
     statistics: Statistics,
 }
@@ -97,6 +103,7 @@ impl Translator {
             leaders: Leaders::new(options.hot),
             units: Vec::new(),
             by_page: HashMap::new(),
+            rewrites: HashMap::new(),
             context: Box::new(Context::new()),
             statistics: Statistics::default(),
             options,
@@ -118,6 +125,10 @@ impl Translator {
         }
         let only = match self.leaders.heat_of(pc) {
             Heat::Cold => return None,
+            _ if is_restless(&self.rewrites, pc) => {
+                self.leaders.give_up(pc);
+                return None;
+            }
             Heat::Hot => None,
             Heat::HotLoop => self.loop_at(pc),
         };
@@ -152,6 +163,7 @@ impl Translator {
         let (began, pc) = (Instant::now(), request.start);
         let mut source = Source {
             only: request.only.as_ref(),
+            rewrites: &self.rewrites,
             memory,
             leaders: &mut self.leaders,
         };
@@ -394,6 +406,7 @@ impl Accelerator for Translator {
             for pc in [address & !7, address & !7 | 4] {
                 for unit in self.units_with(pc) {
                     self.drop_unit(unit);
+                    *self.rewrites.entry(pc >> PAGE_SHIFT).or_default() += 1;
                 }
                 if self.leaders.code(pc).is_none() {
                     self.leaders.clear(pc);
@@ -408,6 +421,7 @@ impl Accelerator for Translator {
         }
         self.units.clear();
         self.by_page.clear();
+        self.rewrites.clear();
         self.arena.clear();
     }
 }
@@ -422,9 +436,15 @@ fn pages(runs: &[(u64, usize)]) -> HashSet<u64> {
     pages
 }
 
+/// Whether the code of a page changes too often.
+fn is_restless(rewrites: &HashMap<u64, u32>, pc: u64) -> bool {
+    rewrites.get(&(pc >> PAGE_SHIFT)).is_some_and(|times| *times >= REWRITES)
+}
+
 struct Source<'a> {
     /// If not all, the leaders that belong in the region.
     only: Option<&'a HashSet<u64>>,
+    rewrites: &'a HashMap<u64, u32>,
     memory: &'a Memory,
     leaders: &'a mut Leaders,
 }
@@ -435,6 +455,9 @@ impl Code for Source<'_> {
     }
 
     fn wanted(&mut self, pc: u64) -> bool {
+        if is_restless(self.rewrites, pc) {
+            return false;
+        }
         match self.only {
             Some(only) => only.contains(&pc),
             None => {
