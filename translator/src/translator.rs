@@ -190,7 +190,8 @@ impl Translator {
                     loops: flow.loops(),
                     start: pc,
                     only: request.only,
-                    wanderings: 0,
+                    // Code for all windows has nothing to gain from being made anew.
+                    wanderings: if request.wandering { WANDERINGS } else { 0 },
                 };
                 self.install(memory, unit, &native);
             }
@@ -279,7 +280,7 @@ impl Translator {
             let Some(unit) = &mut self.units[at] else {
                 continue;
             };
-            unit.wanderings += 1;
+            unit.wanderings = unit.wanderings.saturating_add(1);
             if unit.wanderings == WANDERINGS {
                 self.widen(memory, at);
             }
