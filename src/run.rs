@@ -58,7 +58,8 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
     if args.engine == cli::Engine::Translator {
         let translator = carronade_translator::Translator::new(carronade_translator::Options {
             perf_map: std::env::var("PERF").is_ok(),
-            hot: std::env::var("HOT").map_or(2000, |h| h.parse().unwrap()),
+            cache: std::env::var("CACHE").ok().map(Into::into),
+            hot: std::env::var("HOT").map_or(1000, |h| h.parse().unwrap()),
             ..Default::default()
         })
         .unwrap();

@@ -73,14 +73,16 @@ impl Compiler {
         })
     }
 
-    /// All that code depends on besides the region and its assumptions: the version of
-    /// Cranelift, its settings, the features of the processor.
+    /// All that code depends on besides the region and its assumptions: the sources of the
+    /// translator and the machine, the version of Cranelift, its settings, the features of
+    /// the processor.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let features = self.isa.isa_flags();
         let features: Vec<String> = features.iter().map(ToString::to_string).collect();
         let version = cranelift_codegen::VERSION;
-        format!("{version} {SETTINGS:?} {}", features.join(" "))
+        let sources = env!("SOURCES");
+        format!("{sources} {version} {SETTINGS:?} {}", features.join(" "))
     }
 
     /// Translates a region.

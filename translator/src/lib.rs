@@ -9,10 +9,13 @@
 //! with the exact state (`runtime`).
 
 mod arena;
+mod cache;
 mod compiler;
 mod emit;
 mod flow;
 mod footprint;
+mod library;
+mod record;
 mod region;
 mod runtime;
 mod statistics;

@@ -157,6 +157,30 @@ impl Region {
         }
     }
 
+    /// The straight runs of instructions: first address and how many.
+    #[must_use]
+    pub fn runs(&self) -> Vec<(u64, u32)> {
+        let blocks = self.blocks.iter().filter(|block| !block.code.is_empty());
+        blocks.map(|block| (block.pc, block.code.len() as u32)).collect()
+    }
+
+    /// The addresses outside that control may go to directly, calls included.
+    #[must_use]
+    pub fn leads_to(&self) -> Vec<u64> {
+        let outside = |target| match target {
+            Target::Outside(pc) => Some(pc),
+            Target::Inside(_) => None,
+        };
+        let ways = self.blocks.iter().flat_map(|block| match block.end {
+            End::Next(to) | End::Jump(to) => [outside(to), None],
+            End::Branch(to, behind) => [outside(to), outside(behind)],
+            End::Call(callee, back) => [callee, outside(back)],
+            End::Interpret(after) => [after.and_then(outside), None],
+            End::Return | End::Indirect => [None, None],
+        });
+        ways.flatten().collect()
+    }
+
     /// Instructions in all blocks.
     #[must_use]
     pub fn instructions(&self) -> usize {

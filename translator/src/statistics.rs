@@ -20,6 +20,10 @@ pub struct Statistics {
     pub dropped: u64,
     /// How often all code was given up because there was too much of it.
     pub evictions: u64,
+    /// Regions that came from the cache.
+    pub cached: u64,
+    /// Time spent on loading them.
+    pub cache_time: Duration,
     /// Time spent translating.
     pub compile_time: Duration,
     /// Steps executed natively.

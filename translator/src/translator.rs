@@ -1,10 +1,12 @@
-//! The accelerator: decides what to translate, keeps it, and runs it.
+//! The accelerator: decides what to translate, and runs it.
 
-use crate::arena::Arena;
-use crate::compiler::{CompileError, Compiler, NativeCode};
+use crate::cache::Cache;
+use crate::compiler::{CompileError, Compiler};
 use crate::emit::Assumptions;
 use crate::flow::Flow;
 use crate::footprint::{COUNT, HI, LO};
+use crate::library::Library;
+use crate::record::{Record, guest_hash};
 use crate::region::{Code, Region};
 use crate::runtime::{Context, Exit};
 use crate::statistics::Statistics;
@@ -13,7 +15,9 @@ use carronade_emulator::cpu::Width;
 use carronade_emulator::isa::Instruction;
 use carronade_emulator::leaders::{Heat, Leaders};
 use carronade_emulator::memory::{Memory, PAGE_SHIFT};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
 /// How the translator works.
@@ -23,6 +27,10 @@ pub struct Options {
     pub hot: u16,
     /// Most bytes of native code in memory.
     pub arena: usize,
+    /// Folder where native code is kept from run to run; none if it is not.
+    pub cache: Option<PathBuf>,
+    /// Most bytes in that folder.
+    pub cache_limit: u64,
     /// Whether runs stop exactly. Only for measuring what that costs.
     pub exact: bool,
     /// Whether to write `/tmp/perf-<pid>.map`, for `perf report` to name native code.
@@ -32,35 +40,14 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            hot: 2000,
+            hot: 1000,
             arena: 256 << 20,
+            cache: None,
+            cache_limit: 1 << 30,
             exact: true,
             perf_map: false,
         }
     }
-}
-
-/// How often native code of a page may be lost to stores before its code is left to the
-/// interpreter for good: translating costs more than thousands of executions.
-const REWRITES: u32 = 16;
-
-/// How often a base may leave the window that its code was made for before the code is
-/// made anew for all windows.
-const WANDERINGS: u32 = 16;
-
-/// A region in native code.
-struct Unit {
-    /// Leaders and the addresses of their code.
-    entries: Vec<(u64, u64)>,
-    /// The guest's instructions: first address and how many.
-    runs: Vec<(u64, usize)>,
-    /// Loops without calls: first block and all blocks.
-    loops: Vec<(u64, Vec<u64>)>,
-    /// Where the region begins, and which leaders it was limited to.
-    start: u64,
-    only: Option<HashSet<u64>>,
-    /// How often a base was not in the window that the code was made for.
-    wanderings: u32,
 }
 
 /// What to translate, and how.
@@ -69,41 +56,45 @@ struct Request {
     /// If not all, the leaders that belong in the region.
     only: Option<HashSet<u64>>,
     /// Whether bases may point into any window.
-    wandering: bool,
+    wide: bool,
 }
 
 /// The accelerator that translates regions to native code.
 pub struct Translator {
     options: Options,
     compiler: Compiler,
-    arena: Arena,
-    leaders: Leaders,
-    units: Vec<Option<Unit>>,
-    /// Which units hold instructions of a page.
-    by_page: HashMap<u64, Vec<usize>>,
-    /// How often code of a page was lost to stores.
-    rewrites: HashMap<u64, u32>,
+    library: Library,
+    cache: Option<Cache>,
+    /// Whether the cache has been asked for what it has.
+    loaded: bool,
+    /// Whether there is something that the cache does not have.
+    unsaved: bool,
     context: Box<Context>,
     statistics: Statistics,
 }
 
-// SAFETY: the pointers of the context are set before each run and not used after it.
+// SAFETY: the pointers of the context are set before each run and not used after it, and
+// the counted references of the library never leave it.
 #[expect(unsafe_code, reason = "the context holds pointers between runs")]
 unsafe impl Send for Translator {}
 
 impl Translator {
-    /// A translator for the processor that this runs on.
+    /// A translator for the processor that this runs on. A cache folder that cannot be
+    /// used is not used.
     ///
     /// # Errors
     /// When there can be none.
     pub fn new(options: Options) -> Result<Self, CompileError> {
+        let compiler = Compiler::new()?;
+        let fingerprint = format!("{} exact {}", compiler.fingerprint(), options.exact);
+        let cache = options.cache.as_ref();
+        let cache = cache.and_then(|root| Cache::open(root, &fingerprint, options.cache_limit).ok());
         Ok(Self {
-            compiler: Compiler::new()?,
-            arena: Arena::new(options.arena),
-            leaders: Leaders::new(options.hot),
-            units: Vec::new(),
-            by_page: HashMap::new(),
-            rewrites: HashMap::new(),
+            compiler,
+            library: Library::new(options.hot, options.arena, options.perf_map),
+            cache,
+            loaded: false,
+            unsaved: false,
             context: Box::new(Context::new()),
             statistics: Statistics::default(),
             options,
@@ -113,196 +104,182 @@ impl Translator {
     /// What has been done so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let mut statistics = self.statistics.clone();
-        statistics.arena_bytes = self.arena.used() as u64;
-        statistics
+        Statistics {
+            arena_bytes: self.library.bytes() as u64,
+            dropped: self.library.dropped,
+            evictions: self.library.evictions,
+            ..self.statistics.clone()
+        }
+    }
+
+    /// Translates what can be reached from some addresses by direct branches, jumps and
+    /// calls, and keeps it in the cache: says how many regions that made.
+    ///
+    /// # Errors
+    /// When they cannot be kept.
+    pub fn compile_ahead(&mut self, memory: &mut Memory, roots: &[u64]) -> std::io::Result<u64> {
+        let (mut work, before) = (roots.to_vec(), self.statistics.regions);
+        let mut seen = HashSet::new();
+        while let Some(pc) = work.pop() {
+            if !seen.insert(pc) || pc & 3 != 0 || !self.library.leaders.cover(pc) {
+                continue;
+            }
+            self.load_cache(memory);
+            if !self.library.leaders.covers(pc) || memory.page(pc >> PAGE_SHIFT).is_none() {
+                continue;
+            }
+            work.extend(self.translate_ahead(memory, pc));
+        }
+        self.save_cache()?;
+        Ok(self.statistics.regions - before)
+    }
+
+    /// Translates the region at an address, if there is none: where control goes from there.
+    fn translate_ahead(&mut self, memory: &mut Memory, pc: u64) -> Vec<u64> {
+        let mut source = Source {
+            only: None,
+            all: true,
+            library: &mut self.library,
+            memory,
+        };
+        let region = Region::discover(&mut source, pc);
+        let next = region.leads_to();
+        if self.library.leaders.code(pc).is_none() {
+            let request = Request {
+                start: pc,
+                only: None,
+                wide: true,
+            };
+            self.make(memory, &[0; 32], request, region);
+        }
+        next
+    }
+
+    /// Writes what the cache does not have.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn save_cache(&mut self) -> std::io::Result<()> {
+        match &mut self.cache {
+            Some(cache) if std::mem::take(&mut self.unsaved) => cache.save(self.library.records()),
+            _ => Ok(()),
+        }
+    }
+
+    fn load_cache(&mut self, memory: &mut Memory) {
+        let Some(cache) = self.cache.as_mut().filter(|_| !self.loaded) else {
+            return;
+        };
+        self.loaded = true;
+        let began = Instant::now();
+        for record in cache.load(memory) {
+            let covered = self.library.leaders.covers(record.start);
+            if covered && self.library.install(memory, Rc::new(record)).is_ok() {
+                self.statistics.cached += 1;
+            }
+        }
+        self.statistics.cache_time += began.elapsed();
     }
 
     /// The native code for a leader, made now if it is due.
     fn code(&mut self, memory: &mut Memory, registers: &[u64; 32], pc: u64) -> Option<u64> {
-        if let Some(code) = self.leaders.code(pc) {
+        if let Some(code) = self.library.leaders.code(pc) {
             return Some(code);
         }
-        let only = match self.leaders.heat_of(pc) {
+        let only = match self.library.leaders.heat_of(pc) {
             Heat::Cold => return None,
-            _ if is_restless(&self.rewrites, pc) => {
-                self.leaders.give_up(pc);
+            _ if self.library.is_restless(pc) => {
+                self.library.leaders.give_up(pc);
                 return None;
             }
             Heat::Hot => None,
-            Heat::HotLoop => self.loop_at(pc),
+            Heat::HotLoop => self.library.loop_at(pc),
         };
         let request = Request {
             start: pc,
             only,
-            wandering: false,
+            wide: false,
         };
         self.translate(memory, registers, request);
-        let code = self.leaders.code(pc);
+        let code = self.library.leaders.code(pc);
         if code.is_none() {
-            self.leaders.give_up(pc);
+            self.library.leaders.give_up(pc);
         }
         code
     }
 
-    /// The blocks of the loop that begins at a leader.
-    fn loop_at(&self, pc: u64) -> Option<HashSet<u64>> {
-        let mut units = self.units_with(pc).into_iter().filter_map(|unit| self.units[unit].as_ref());
-        units.find_map(|unit| {
-            let (_, blocks) = unit.loops.iter().find(|(head, _)| *head == pc)?;
-            Some(blocks.iter().copied().collect())
-        })
+    fn translate(&mut self, memory: &mut Memory, registers: &[u64; 32], request: Request) {
+        let mut source = Source {
+            only: request.only.as_ref(),
+            all: false,
+            library: &mut self.library,
+            memory,
+        };
+        let region = Region::discover(&mut source, request.start);
+        self.make(memory, registers, request, region);
     }
 
-    fn translate(
+    /// Makes native code of a region.
+    fn make(
         &mut self,
         memory: &mut Memory,
         registers: &[u64; 32],
         request: Request,
+        region: Region,
     ) {
-        let (began, pc) = (Instant::now(), request.start);
-        let mut source = Source {
-            only: request.only.as_ref(),
-            rewrites: &self.rewrites,
-            memory,
-            leaders: &mut self.leaders,
-        };
-        let region = Region::discover(&mut source, pc);
         if region.blocks[0].code.is_empty() {
             return;
         }
-        let runs = region.blocks.iter().filter(|block| !block.code.is_empty());
-        let runs: Vec<(u64, usize)> = runs.map(|block| (block.pc, block.code.len())).collect();
-        let instructions = region.instructions();
+        let began = Instant::now();
+        let runs = region.runs();
+        let instructions = region.instructions() as u64;
         let assumptions = Assumptions {
-            entries_base: self.leaders.base(),
+            entries_base: self.library.leaders.base(),
             registers,
-            wandering: request.wandering,
+            wandering: request.wide,
             budget: self.options.exact,
         };
         let flow = Flow::new(region);
         let compiled = self.compiler.compile(&flow, &assumptions);
+        self.statistics.regions += 1;
+        self.statistics.instructions += instructions;
         match compiled {
             Ok(native) => {
-                let unit = Unit {
-                    entries: Vec::new(),
+                self.statistics.native_bytes += native.bytes.len() as u64;
+                let record = Record {
+                    start: request.start,
+                    only: request.only.map(|only| only.into_iter().collect()),
+                    wide: request.wide,
+                    guest: guest_hash(memory, &runs),
                     runs,
                     loops: flow.loops(),
-                    start: pc,
-                    only: request.only,
-                    // Code for all windows has nothing to gain from being made anew.
-                    wanderings: if request.wandering { WANDERINGS } else { 0 },
+                    entries: native.entries,
+                    code: native.bytes,
                 };
-                self.install(memory, unit, &native);
+                // Without executable memory the interpreter goes on.
+                let _ = self.library.install(memory, Rc::new(record));
+                self.unsaved = true;
             }
             Err(_) => self.statistics.refused += 1,
         }
-        self.statistics.regions += 1;
-        self.statistics.instructions += instructions as u64;
         self.statistics.compile_time += began.elapsed();
-    }
-
-    fn install(&mut self, memory: &mut Memory, mut unit: Unit, native: &NativeCode) {
-        let base = match self.arena.add(&native.bytes) {
-            Ok(Some(base)) => base,
-            Ok(None) => {
-                self.forget_all();
-                self.statistics.evictions += 1;
-                return;
-            }
-            Err(_) => return,
-        };
-        for page in pages(&unit.runs) {
-            memory.mark_code(page);
-            self.by_page.entry(page).or_default().push(self.units.len());
-        }
-        for (number, (pc, offset)) in native.entries.iter().enumerate() {
-            // A region that begins at a leader knows more there than one that has it inside.
-            if number == 0 || self.leaders.code(*pc).is_none() {
-                let address = base + u64::from(*offset);
-                self.leaders.set_code(*pc, address);
-                unit.entries.push((*pc, address));
-            }
-        }
-        for (pc, _) in &unit.runs {
-            let heads_loop = unit.loops.iter().any(|(head, _)| head == pc);
-            self.leaders.set_inner(*pc, heads_loop);
-        }
-        self.statistics.native_bytes += native.bytes.len() as u64;
-        if self.options.perf_map {
-            self.perf_map(base, native.bytes.len(), unit.start);
-        }
-        self.units.push(Some(unit));
-    }
-
-    /// Tells `perf` the name of a piece of code, in the file that it looks for.
-    fn perf_map(&self, address: u64, length: usize, start: u64) {
-        let path = format!("/tmp/perf-{}.map", std::process::id());
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-        // Whoever profiles sees that names are missing; the run is not to fail for it.
-        let _ = file.and_then(|mut file| {
-            std::io::Write::write_all(&mut file, format!("{address:x} {length:x} guest_{start:x}\n").as_bytes())
-        });
-    }
-
-    /// Gives up a unit; its leaders count anew.
-    fn drop_unit(&mut self, unit: usize) -> Option<Unit> {
-        let unit = self.units[unit].take()?;
-        for (pc, address) in &unit.entries {
-            if self.leaders.code(*pc) == Some(*address) {
-                self.leaders.clear(*pc);
-            }
-        }
-        for (pc, _) in &unit.runs {
-            if self.leaders.code(*pc).is_none() {
-                self.leaders.clear(*pc);
-            }
-        }
-        self.statistics.dropped += 1;
-        Some(unit)
-    }
-
-    fn units_with(&self, pc: u64) -> Vec<usize> {
-        let Some(units) = self.by_page.get(&(pc >> PAGE_SHIFT)) else {
-            return Vec::new();
-        };
-        let holds = |unit: &Unit| {
-            let mut runs = unit.runs.iter();
-            runs.any(|(first, count)| pc.wrapping_sub(*first) < 4 * *count as u64)
-        };
-        let units = units.iter().copied();
-        units.filter(|unit| self.units[*unit].as_ref().is_some_and(holds)).collect()
     }
 
     /// A base was not in the window that the code at `pc` was made for.
     fn wandered(&mut self, memory: &mut Memory, pc: u64) {
-        for at in self.units_with(pc) {
-            let Some(unit) = &mut self.units[at] else {
-                continue;
-            };
-            unit.wanderings = unit.wanderings.saturating_add(1);
-            if unit.wanderings == WANDERINGS {
-                self.widen(memory, at);
+        for record in self.library.wandered(pc) {
+            // What has been part of it may be so again.
+            for (pc, _) in &record.runs {
+                self.library.leaders.arrive(*pc);
             }
+            let request = Request {
+                start: record.start,
+                only: record.only.as_ref().map(|only| only.iter().copied().collect()),
+                wide: true,
+            };
+            let registers = first_registers(&self.context);
+            self.translate(memory, &registers, request);
         }
-    }
-
-    /// Makes a unit anew for bases that may point into any window.
-    fn widen(&mut self, memory: &mut Memory, unit: usize) {
-        let Some(unit) = self.drop_unit(unit) else {
-            return;
-        };
-        // What has been part of it may be so again.
-        for (pc, _) in &unit.runs {
-            self.leaders.arrive(*pc);
-        }
-        let request = Request {
-            start: unit.start,
-            only: unit.only,
-            wandering: true,
-        };
-        let registers = first_registers(&self.context);
-        self.translate(memory, &registers, request);
     }
 
     /// Runs native code from a leader on until it cannot go on.
@@ -310,8 +287,8 @@ impl Translator {
         let (mut code, mut left) = (code, budget);
         loop {
             self.context.reason = Exit::Returned as u64;
-            // SAFETY: the code is that of a unit, made for this context; `run` has set its
-            // pointers from `running`, which nobody else uses meanwhile.
+            // SAFETY: the code is that of a region at hand, made for this context; `run` has
+            // set its pointers from `running`, which nobody else uses meanwhile.
             #[expect(unsafe_code, reason = "native code is entered here and only here")]
             let (result, rest) = unsafe { self.context.enter(code, left) };
             left = rest;
@@ -321,24 +298,27 @@ impl Translator {
                 self.context.pc = result;
                 self.context.next_pc = result.wrapping_add(4);
             }
-            let pc = self.context.pc;
-            match reason {
-                Exit::Returned | Exit::Untranslated | Exit::Depth => {
-                    if reason != Exit::Depth && !self.leaders.arrive(pc) {
-                        return budget - left;
-                    }
-                    let registers = first_registers(&self.context);
-                    match self.code(running.memory, &registers, pc) {
-                        Some(next) => code = next,
-                        None => return budget - left,
-                    }
-                }
-                Exit::Window => {
-                    self.wandered(running.memory, pc);
-                    return budget - left;
-                }
-                _ => return budget - left,
+            match self.go_on(running, reason) {
+                Some(next) => code = next,
+                None => return budget - left,
             }
+        }
+    }
+
+    /// Where native code goes on after an exit, if it does.
+    fn go_on(&mut self, running: &mut Running<'_>, reason: Exit) -> Option<u64> {
+        let pc = self.context.pc;
+        match reason {
+            Exit::Returned | Exit::Untranslated if !self.library.leaders.arrive(pc) => None,
+            Exit::Returned | Exit::Untranslated | Exit::Depth => {
+                let registers = first_registers(&self.context);
+                self.code(running.memory, &registers, pc)
+            }
+            Exit::Window => {
+                self.wandered(running.memory, pc);
+                None
+            }
+            _ => None,
         }
     }
 
@@ -350,8 +330,8 @@ impl Translator {
         let context = &mut *self.context;
         context.memory = memory;
         context.attributes = (attributes as usize).wrapping_sub(memory as usize >> PAGE_SHIFT);
-        context.entries = self.leaders.entries();
-        context.entries_base = self.leaders.base();
+        context.entries = self.library.leaders.entries();
+        context.entries_base = self.library.leaders.base();
         (context.missed, context.highest_missed) = (0, 0);
         context.registers[..32].copy_from_slice(&running.thread.registers);
         context.registers[HI] = running.thread.hi;
@@ -374,6 +354,13 @@ impl Translator {
     }
 }
 
+impl Drop for Translator {
+    fn drop(&mut self) {
+        // A cache that cannot be written is a cache that is not there.
+        let _ = self.save_cache();
+    }
+}
+
 fn first_registers(context: &Context) -> [u64; 32] {
     const { assert!(COUNT > 32) };
     std::array::from_fn(|register| context.registers[register])
@@ -381,13 +368,16 @@ fn first_registers(context: &Context) -> [u64; 32] {
 
 impl Accelerator for Translator {
     fn leaders(&mut self) -> &mut Leaders {
-        &mut self.leaders
+        &mut self.library.leaders
     }
 
     fn run(&mut self, running: &mut Running<'_>, budget: u64) -> u64 {
         let pc = running.thread.pc;
-        if running.thread.next_pc != pc.wrapping_add(4) || !self.leaders.cover(pc) {
+        if running.thread.next_pc != pc.wrapping_add(4) || !self.library.leaders.cover(pc) {
             return 0;
+        }
+        if !self.loaded {
+            self.load_cache(running.memory);
         }
         let registers = &running.thread.registers;
         let Some(code) = self.code(running.memory, registers, pc) else {
@@ -403,51 +393,22 @@ impl Accelerator for Translator {
     }
 
     fn forget(&mut self, addresses: &[u64]) {
-        for address in addresses {
-            for pc in [address & !7, address & !7 | 4] {
-                for unit in self.units_with(pc) {
-                    self.drop_unit(unit);
-                    *self.rewrites.entry(pc >> PAGE_SHIFT).or_default() += 1;
-                }
-                if self.leaders.code(pc).is_none() {
-                    self.leaders.clear(pc);
-                }
-            }
-        }
+        self.library.forget(addresses);
     }
 
     fn forget_all(&mut self) {
-        for unit in 0..self.units.len() {
-            self.drop_unit(unit);
-        }
-        self.units.clear();
-        self.by_page.clear();
-        self.rewrites.clear();
-        self.arena.clear();
+        self.library.forget_all();
     }
 }
 
-/// The pages that hold instructions.
-fn pages(runs: &[(u64, usize)]) -> HashSet<u64> {
-    let mut pages = HashSet::new();
-    for (first, count) in runs {
-        let last = first.wrapping_add(4 * (*count as u64 - 1));
-        pages.extend([first >> PAGE_SHIFT, last >> PAGE_SHIFT]);
-    }
-    pages
-}
-
-/// Whether the code of a page changes too often.
-fn is_restless(rewrites: &HashMap<u64, u32>, pc: u64) -> bool {
-    rewrites.get(&(pc >> PAGE_SHIFT)).is_some_and(|times| *times >= REWRITES)
-}
-
+/// The guest's code, and which of it belongs in a region.
 struct Source<'a> {
     /// If not all, the leaders that belong in the region.
     only: Option<&'a HashSet<u64>>,
-    rewrites: &'a HashMap<u64, u32>,
+    /// Whether leaders belong in where control has never arrived.
+    all: bool,
+    library: &'a mut Library,
     memory: &'a Memory,
-    leaders: &'a mut Leaders,
 }
 
 impl Code for Source<'_> {
@@ -456,15 +417,16 @@ impl Code for Source<'_> {
     }
 
     fn wanted(&mut self, pc: u64) -> bool {
-        if is_restless(self.rewrites, pc) {
+        if self.library.is_restless(pc) {
             return false;
         }
+        let leaders = &mut self.library.leaders;
         match self.only {
             Some(only) => only.contains(&pc),
             None => {
-                self.leaders.covers(pc)
-                    && self.leaders.visited(pc)
-                    && self.leaders.code(pc).is_none()
+                leaders.covers(pc)
+                    && leaders.code(pc).is_none()
+                    && (self.all || leaders.visited(pc))
             }
         }
     }
