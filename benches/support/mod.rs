@@ -4,8 +4,9 @@
 
 use carronade_emulator::image::load_elf;
 use carronade_emulator::machine::Machine;
+use carronade_emulator::memory::Memory;
 use carronade_emulator::oracle::NoOracle;
-use carronade_emulator::state::StateVersion;
+use carronade_emulator::state::{State, StateVersion};
 use carronade_emulator::step::NoOutput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use flate2::read::GzDecoder;
@@ -50,7 +51,16 @@ impl Measurement for CpuTime {
 
 /// The ELF file of a golden guest.
 pub fn elf(guest: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/guests");
+    unpack("tests/vectors/guests", guest)
+}
+
+/// The ELF file of a benchmark guest.
+pub fn bench_elf(guest: &str) -> Vec<u8> {
+    unpack("benches/guests/elf", guest)
+}
+
+fn unpack(folder: &str, guest: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let file = File::open(folder.join(format!("{guest}.elf.gz"))).expect("the guest is there");
     let mut bytes = Vec::new();
     GzDecoder::new(file)
@@ -59,8 +69,13 @@ pub fn elf(guest: &str) -> Vec<u8> {
     bytes
 }
 
-/// A machine before the first step of a golden guest.
+/// State and memory before the first step of a guest.
+pub fn image(elf: &[u8]) -> (State, Memory) {
+    load_elf(StateVersion::V8, elf).expect("the guest loads")
+}
+
+/// A machine before the first step of a guest.
 pub fn machine(elf: &[u8]) -> Machine {
-    let (state, memory) = load_elf(StateVersion::V8, elf).expect("the guest loads");
+    let (state, memory) = image(elf);
     Machine::new(state, memory, Box::new(NoOracle), Box::new(NoOutput))
 }

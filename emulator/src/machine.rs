@@ -303,7 +303,7 @@ impl Machine {
             return run_core(running.core(step), &self.code, budget, None);
         };
         let native = accelerator.run(&mut running, budget);
-        if native == budget || running.memory.has_code_writes() {
+        if native >= budget || running.memory.has_code_writes() {
             return (native, End::Budget);
         }
         let leaders = Some(accelerator.leaders());
