@@ -36,6 +36,9 @@ pub struct Node {
     live: Registers,
 }
 
+/// How many instructions may be executed between entries without a loop.
+const FAR: usize = 384;
+
 /// The flow of a region.
 #[derive(Debug)]
 pub struct Flow {
@@ -49,11 +52,11 @@ impl Flow {
     /// Analyses a region.
     #[must_use]
     pub fn new(region: Region) -> Self {
-        let mut flow = Self {
-            nodes: with_entries(region.blocks),
-            order: Vec::new(),
-        };
-        flow.order_nodes();
+        let mut entered = resumptions(&region.blocks);
+        let mut flow = Self::ordered(region.blocks.clone(), &entered);
+        if flow.add_entries(&mut entered) {
+            flow = Self::ordered(region.blocks, &entered);
+        }
         flow.find_dominators();
         flow.number_dominators();
         flow.find_liveness();
@@ -61,6 +64,37 @@ impl Flow {
         flow.find_available();
         flow.place_parameters();
         flow
+    }
+
+    fn ordered(blocks: Vec<Block>, entered: &[bool]) -> Self {
+        let mut flow = Self {
+            nodes: with_entries(blocks, entered),
+            order: Vec::new(),
+        };
+        flow.order_nodes();
+        flow
+    }
+
+    /// Marks blocks that are far from the last entry before them, and says whether there
+    /// are any. Where native code was left, the interpreter goes on to the next entry.
+    fn add_entries(&self, entered: &mut [bool]) -> bool {
+        let shift = self.nodes.len() - entered.len();
+        let mut distance = vec![0; self.nodes.len()];
+        let mut added = false;
+        for &node in &self.order {
+            if self.nodes[node].entry {
+                continue;
+            }
+            let from = self.nodes[node].predecessors.iter();
+            let far = from.map(|from| distance[*from] + self.nodes[*from].block.code.len()).max();
+            distance[node] = far.unwrap_or_default();
+            if distance[node] > FAR {
+                entered[node - shift] = true;
+                distance[node] = 0;
+                added = true;
+            }
+        }
+        added
     }
 
     /// Whether every path to `b` leads through `a`.
@@ -298,14 +332,19 @@ impl Flow {
     }
 }
 
-/// Puts an entry before the first block and before each that follows a call or an
-/// interpreted instruction, and makes these lead there.
-fn with_entries(blocks: Vec<Block>) -> Vec<Node> {
+/// Which blocks must be entries: the first, and those that follow a call or an interpreted
+/// instruction.
+fn resumptions(blocks: &[Block]) -> Vec<bool> {
     let mut entered = vec![false; blocks.len()];
     entered[0] = true;
     for resumption in blocks.iter().filter_map(Block::resumption) {
         entered[resumption] = true;
     }
+    entered
+}
+
+/// Puts entries before blocks, and makes calls and interpreted instructions lead there.
+fn with_entries(blocks: Vec<Block>, entered: &[bool]) -> Vec<Node> {
     // Entries come first, so that the first of them is node 0.
     let entries: Vec<usize> = (0..blocks.len()).filter(|block| entered[*block]).collect();
     let shift = entries.len();
