@@ -47,7 +47,8 @@ const fn inner(window: usize, start: u64, bits: u32) -> Inner {
     }
 }
 
-const LOW: Inner = inner(0, LOWEST_NATIVE, 40);
+// What displacements reach from here is still above the addresses that nobody watches.
+const LOW: Inner = inner(0, LOWEST_NATIVE + REACH, 40);
 const HEAP: Inner = inner(1, 1 << 44, 40);
 const STACK: Inner = inner(2, (1 << 47) - (1 << 35), 35);
 const INNERS: [&Inner; 3] = [&LOW, &HEAP, &STACK];
