@@ -5,6 +5,9 @@
 //! `CARRONADE_VECTORS` names another folder of the same form: `insn-*.jsonl.gz` and
 //! `sysc-*.jsonl.gz`, directly or in a folder `insn`.
 
+#[path = "translator/vectors.rs"]
+mod translated;
+
 use carronade_emulator::codec::{Packing, read_state, write_state};
 use carronade_emulator::cpu::Width;
 use carronade_emulator::machine::{Cause, Machine, VmError, Watch};
