@@ -155,9 +155,9 @@ impl Context {
     }
 }
 
-/// Addresses below are never accessed natively (see `emit::memory`), so a reservation
-/// there, such as the one that stands for none, needs no watch.
-pub const LOWEST_NATIVE: u64 = 1 << 16;
+/// The word below is never accessed natively (see `emit::memory`), so a reservation there,
+/// such as the one that stands for none, needs no watch.
+pub const LOWEST_NATIVE: u64 = 8;
 
 impl Context {
     /// Before a run with so many steps to go: takes over the reservation, and watches its

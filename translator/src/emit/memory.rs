@@ -47,7 +47,7 @@ const fn inner(window: usize, start: u64, bits: u32) -> Inner {
     }
 }
 
-// What displacements reach from here is still above the addresses that nobody watches.
+// What displacements reach from here is still above the word that nobody watches.
 const LOW: Inner = inner(0, LOWEST_NATIVE + REACH, 40);
 const HEAP: Inner = inner(1, 1 << 44, 40);
 const STACK: Inner = inner(2, (1 << 47) - (1 << 35), 35);
