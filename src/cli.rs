@@ -142,6 +142,15 @@ pub struct Run {
     /// What executes the steps between proofs
     #[arg(long, value_enum, default_value_t = Engine::Translator)]
     pub engine: Engine,
+    #[command(flatten)]
+    pub translation: Translation,
+    /// Tell on stderr at the end what the engine did
+    #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true,
+          default_missing_value = "text")]
+    pub stats: Option<StatsForm>,
+    /// File to write what the engine did to, as JSON; stdout if -
+    #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true, value_parser = any_path())]
+    pub stats_file: PathBuf,
     /// Command of the pre-image host, after --
     #[arg(trailing_var_arg = true, value_name = "HOST COMMAND")]
     pub host: Vec<OsString>,
@@ -154,6 +163,44 @@ pub enum Engine {
     Interpreter,
     /// Hot code as native code, the rest instruction by instruction
     Translator,
+    /// Both, compared all the time; ends with exit code 1 where they differ
+    Crosscheck,
+}
+
+impl Engine {
+    /// The engine's name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Engine::Interpreter => "interpreter",
+            Engine::Translator => "translator",
+            Engine::Crosscheck => "crosscheck",
+        }
+    }
+}
+
+/// The form of `--stats`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum StatsForm {
+    /// Log lines, one for each group of figures
+    Text,
+    /// One line of JSON
+    Json,
+}
+
+/// How the translator works, for the commands that may use it.
+#[derive(Debug, Args)]
+pub struct Translation {
+    /// Folder that keeps native code for later runs; by default $CARRONADE_CACHE,
+    /// $XDG_CACHE_HOME/carronade or ~/.cache/carronade
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Keep no native code for later runs, and use none of earlier ones
+    #[arg(long, conflicts_with = "cache_dir")]
+    pub no_cache: bool,
+    /// Write /tmp/perf-<pid>.map, by which `perf report` names native code
+    #[arg(long)]
+    pub perf_map: bool,
 }
 
 #[derive(Debug, Args)]

@@ -18,18 +18,10 @@ pub fn run(args: &cli::Diff) -> Outcome {
     let (left, mut left_memory) = files::read_state(&args.left)?;
     let (right, mut right_memory) = files::read_state(&args.right)?;
     let metadata = files::read_metadata(&args.meta)?.unwrap_or_default();
-    let mut report = Report {
-        metadata,
-        lines: Vec::new(),
-    };
-    report.scalars(&left, &right);
-    report.stack("left", &left.left, &right.left);
-    report.stack("right", &left.right, &right.right);
-    report.threads(&left, &right);
-    report.memory(&left_memory, &right_memory);
+    let lines = differences((&left, &left_memory), (&right, &right_memory), &metadata);
     let hashes = [(&left, &mut left_memory), (&right, &mut right_memory)]
         .map(|(state, memory)| state_hash(&state.witness(&memory.root())));
-    if report.lines.is_empty() {
+    if lines.is_empty() {
         say!(
             "the states are equal: {}",
             const_hex::encode_prefixed(hashes[0])
@@ -52,19 +44,38 @@ pub fn run(args: &cli::Diff) -> Outcome {
         const_hex::encode_prefixed(hashes[1]),
         right.step
     );
-    say!("first difference: {}", report.lines[0]);
-    for line in &report.lines[1..] {
+    say!("first difference: {}", lines[0]);
+    for line in &lines[1..] {
         say!("also: {line}");
     }
     Err(Failure::No)
 }
 
-struct Report {
-    metadata: Metadata,
+/// How two machines differ: a line for each difference, the state's before the memory's.
+#[must_use]
+pub fn differences(
+    (left, left_memory): (&State, &Memory),
+    (right, right_memory): (&State, &Memory),
+    metadata: &Metadata,
+) -> Vec<String> {
+    let mut report = Report {
+        metadata,
+        lines: Vec::new(),
+    };
+    report.scalars(left, right);
+    report.stack("left", &left.left, &right.left);
+    report.stack("right", &left.right, &right.right);
+    report.threads(left, right);
+    report.memory(left_memory, right_memory);
+    report.lines
+}
+
+struct Report<'a> {
+    metadata: &'a Metadata,
     lines: Vec<String>,
 }
 
-impl Report {
+impl Report<'_> {
     fn differ(&mut self, what: &str, left: impl ToString, right: impl ToString) {
         let (left, right) = (left.to_string(), right.to_string());
         if left != right {
@@ -141,7 +152,7 @@ impl Report {
         let place = |thread: &Thread, metadata: &Metadata| {
             format!("0x{:x} in {}", thread.pc, metadata.lookup(thread.pc))
         };
-        let places = [left, right].map(|thread| place(thread, &self.metadata));
+        let places = [left, right].map(|thread| place(thread, self.metadata));
         self.differ(&format!("{name} pc"), &places[0], &places[1]);
         self.hex(&format!("{name} nextPC"), left.next_pc, right.next_pc);
         let exit = |thread: &Thread| format!("{} with {}", thread.exited.get(), thread.exit_code);

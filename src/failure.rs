@@ -11,6 +11,9 @@ pub enum Failure {
     /// The VM cannot go on, for the guest's or the host's sake: exit code 2, by which
     /// op-challenger knows it.
     VmPanic(String),
+    /// Two engines came to different results: exit code 1. Neither is to be trusted before
+    /// somebody has found out which is right.
+    EnginesDiffer(String),
     /// SIGINT or SIGTERM: exit code 130.
     Interrupted,
     /// The answer is no, and has been printed: exit code 1.
@@ -28,7 +31,7 @@ impl Failure {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Failure::ReaderGone => 0,
-            Failure::Error(_) | Failure::No => 1,
+            Failure::Error(_) | Failure::EnginesDiffer(_) | Failure::No => 1,
             Failure::VmPanic(_) => 2,
             Failure::Interrupted => 130,
         }
@@ -39,7 +42,9 @@ impl Failure {
     pub fn message(&self) -> Option<String> {
         match self {
             Failure::Error(error) => Some(format!("error: {}", Causes(error))),
-            Failure::VmPanic(words) => Some(format!("error: {words}")),
+            Failure::VmPanic(words) | Failure::EnginesDiffer(words) => {
+                Some(format!("error: {words}"))
+            }
             Failure::Interrupted => Some("command interrupted".into()),
             Failure::No | Failure::ReaderGone => None,
         }

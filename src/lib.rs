@@ -2,9 +2,12 @@
 
 pub mod backtrace;
 pub mod cli;
+pub mod clock;
+pub mod crosscheck;
 pub mod demo;
 pub mod diff;
 pub mod disassemble;
+pub mod engine;
 pub mod failure;
 pub mod files;
 pub mod host;
@@ -16,5 +19,6 @@ pub mod matcher;
 pub mod out;
 pub mod proof;
 pub mod run;
+pub mod statistics;
 pub mod version;
 pub mod witness;

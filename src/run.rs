@@ -8,23 +8,29 @@ mod profile;
 mod progress;
 
 use crate::backtrace::{self, CallTracker};
+use crate::clock::Stopwatch;
+use crate::crosscheck::{Crosscheck, Ended};
 use crate::failure::{Failure, Outcome};
 use crate::log::{Level, Logger};
 use crate::matcher::Matcher;
 use crate::proof::Proof;
-use crate::{cli, files, interrupt};
+use crate::statistics::Figures;
+use crate::{cli, engine, files, interrupt};
 use anyhow::{Context, Result, anyhow, bail};
+use carronade_emulator::accelerator::Accelerator;
 use carronade_emulator::cpu::Width;
 use carronade_emulator::image::Metadata;
 use carronade_emulator::isa::disassemble::disassemble;
 use carronade_emulator::machine::{Cause, Machine, Stop, VmError, Watch};
+use carronade_emulator::memory::Memory;
+use carronade_emulator::state::State;
+use carronade_emulator::witness::StepWitness;
 use guest::GuestLog;
 use oracle::{SharedOracle, is_interruption};
 use preimage_stop::PreimageStop;
 use profile::Profile;
 use progress::Progress;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// Steps between looks at signals and the progress bar: some 50 ms.
 const SLICE: u64 = 10_000_000;
@@ -53,39 +59,61 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
         &[("version", state.version.name().into())],
     );
     host.set_replay_hint(&state.replay_hint);
-    let output = Box::new(GuestLog(logger.clone()));
-    let mut machine = Machine::new(state, memory, Box::new(host.clone()), output);
-    if args.engine == cli::Engine::Translator {
-        let translator = carronade_translator::Translator::new(carronade_translator::Options {
-            perf_map: std::env::var("PERF").is_ok(),
-            cache: std::env::var("CACHE").ok().map(Into::into),
-            hot: std::env::var("HOT").map_or(1000, |h| h.parse().unwrap()),
-            ..Default::default()
-        })
-        .unwrap();
-        machine = machine.with_accelerator(Box::new(translator));
-    }
+    let metadata = metadata.unwrap_or_default();
+    let about = (metadata.clone(), logger.clone());
+    let (machine, crosscheck) = engines(args, state, memory, &host, about)?;
     let mut session = Session {
+        first_step: machine.state().step,
         machine,
+        crosscheck,
         args,
         stop,
-        metadata: metadata.unwrap_or_default(),
+        metadata,
         logger: logger.clone(),
         progress,
-        started: (Instant::now(), 0),
+        started: Stopwatch::start(),
         calls: args.debug.then(CallTracker::default),
         profile: args.pprof_cpu.then(Profile::default),
     };
     let result = session.run();
     session.progress.finish();
-    if std::env::var("STATS").is_ok() && let Some(a) = session.machine.accelerator() {
-        let a: &dyn std::any::Any = a;
-        eprintln!("{:#?}", a.downcast_ref::<carronade_translator::Translator>().unwrap().statistics());
-    }
+    let result = result.and(session.tell_statistics());
     // If the run has reached its end, it has done what it was asked for, and a signal that
     // comes now only shortens the host's time.
     host.finish(result.is_ok(), &logger);
     result
+}
+
+/// The machine that the flags ask for, and what compares it with another, if they do.
+fn engines(
+    args: &cli::Run,
+    state: State,
+    mut memory: Memory,
+    host: &SharedOracle,
+    (metadata, logger): (Metadata, Logger),
+) -> Result<(Machine, Option<Crosscheck>)> {
+    let oracle = Box::new(host.clone());
+    let output = Box::new(GuestLog(logger.clone()));
+    if args.engine == cli::Engine::Crosscheck {
+        let options = engine::options(&args.translation);
+        let maker = move |memory: &mut Memory| -> Result<Box<dyn Accelerator>> {
+            Ok(Box::new(engine::translator(options.clone(), memory)?))
+        };
+        let (start, about) = ((state, memory), (metadata, logger));
+        let (machine, crosscheck) =
+            Crosscheck::begin(start, oracle, output, Box::new(maker), about)?;
+        return Ok((machine, Some(crosscheck)));
+    }
+    let accelerator = match args.engine {
+        cli::Engine::Translator => engine::accelerator(&args.translation, &mut memory, &logger),
+        _ => None,
+    };
+    let machine = Machine::new(state, memory, oracle, output);
+    let machine = match accelerator {
+        Some(accelerator) => machine.with_accelerator(accelerator),
+        None => machine,
+    };
+    Ok((machine, None))
 }
 
 /// Finds what would fail later, when hours of work are lost with it.
@@ -102,6 +130,9 @@ fn check_flags(args: &cli::Run) -> Result<()> {
         check_format("--proof-fmt", &args.proof_fmt, args.proof_at)?;
     }
     files::check_place(&args.debug_info)?;
+    if args.stats_file.as_os_str() != "-" {
+        files::check_place(&args.stats_file)?;
+    }
     if args.debug && args.meta.as_os_str().is_empty() {
         bail!("cannot enable debug mode without a metadata file");
     }
@@ -136,20 +167,23 @@ fn file_name(format: &str, step: u64) -> PathBuf {
 /// A run under way.
 struct Session<'a> {
     machine: Machine,
+    /// The second machine of two, if there are two.
+    crosscheck: Option<Crosscheck>,
     args: &'a cli::Run,
     stop: PreimageStop,
     metadata: Metadata,
     logger: Logger,
     progress: Progress,
-    /// When the run began, and at which step.
-    started: (Instant, u64),
+    /// Time since the run began, and the step it began at.
+    started: Stopwatch,
+    first_step: u64,
     calls: Option<CallTracker>,
     profile: Option<Profile>,
 }
 
 impl Session<'_> {
     fn run(&mut self) -> Outcome {
-        self.started = (Instant::now(), self.machine.state().step);
+        self.started = Stopwatch::start();
         self.sample();
         while !self.machine.state().exited {
             if interrupt::requested() {
@@ -158,6 +192,10 @@ impl Session<'_> {
             if self.before_step()? || self.advance()? {
                 break;
             }
+        }
+        if let Some(crosscheck) = &mut self.crosscheck {
+            let equal = crosscheck.finish(&self.machine);
+            equal.map_err(|ended| self.ended(ended))?;
         }
         let state = self.machine.state();
         let fields = [
@@ -200,20 +238,34 @@ impl Session<'_> {
         }
         if self.args.proof_at.matches(step) {
             self.observe();
-            let witness = self.machine.prove().map_err(|error| self.panic(error))?;
+            let witness = self.prove()?;
             let path = file_name(&self.args.proof_fmt, step);
             files::write_json(&path, &Proof::from(witness))?;
             return Ok(self.preimage_read(step));
         }
         let until = self.next_event(step);
         self.observe();
-        let end = self
-            .machine
-            .run(until, self.stop.watch())
-            .map_err(|error| self.panic(error))?;
+        let end = self.run_machine(until)?;
         self.progress.set(self.machine.state().step);
         self.sample();
         Ok(end == Stop::PreimageRead && self.preimage_read(self.machine.state().step - 1))
+    }
+
+    fn prove(&mut self) -> Outcome<StepWitness> {
+        let proven = match &mut self.crosscheck {
+            Some(crosscheck) => crosscheck.prove(&mut self.machine),
+            None => self.machine.prove().map_err(Ended::Vm),
+        };
+        proven.map_err(|ended| self.ended(ended))
+    }
+
+    fn run_machine(&mut self, until: u64) -> Outcome<Stop> {
+        let watch = self.stop.watch();
+        let ran = match &mut self.crosscheck {
+            Some(crosscheck) => crosscheck.run(&mut self.machine, until, watch),
+            None => self.machine.run(until, watch).map_err(Ended::Vm),
+        };
+        ran.map_err(|ended| self.ended(ended))
     }
 
     /// The step before which something happens next.
@@ -280,8 +332,8 @@ impl Session<'_> {
     fn log_progress(&self) {
         let (state, memory) = (self.machine.state(), self.machine.memory());
         let pc = state.thread().map_or(0, |thread| thread.pc);
-        let (began, first) = self.started;
-        let rate = (state.step - first) as f64 / began.elapsed().as_secs_f64();
+        let steps = (state.step - self.first_step) as f64;
+        let rate = steps / self.started.wall().as_secs_f64();
         let pages = memory.page_count() as u64;
         let word = memory.load(pc, Width::Word);
         let fields = [
@@ -308,6 +360,32 @@ impl Session<'_> {
             profile.write(Path::new("cpu.pprof"), &self.metadata)?;
         }
         Ok(())
+    }
+
+    fn ended(&self, ended: Ended) -> Failure {
+        match ended {
+            Ended::Vm(error) => self.panic(error),
+            Ended::Differ(found) => Failure::EnginesDiffer(format!(
+                "crosscheck: interpreter and translator differ after step {} and by step {}: {}",
+                found.from, found.to, found.lines[0]
+            )),
+        }
+    }
+
+    /// Tells what the engine did, as far as the flags ask for it.
+    fn tell_statistics(&self) -> Outcome {
+        if self.args.stats.is_none() && self.args.stats_file.as_os_str().is_empty() {
+            return Ok(());
+        }
+        let second = self.crosscheck.as_ref().map(Crosscheck::machine);
+        let machine = second.unwrap_or(&self.machine);
+        let steps = machine.state().step - self.first_step;
+        let translator = engine::translator_of(machine);
+        let figures = Figures::new(self.args.engine, steps, &self.started, translator);
+        if let Some(form) = self.args.stats {
+            figures.tell(form, &self.logger);
+        }
+        files::write_json(&self.args.stats_file, &figures.json())
     }
 
     /// The machine's error as the command's: what, where, and how the guest got there.

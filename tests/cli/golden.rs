@@ -64,7 +64,7 @@ fn check(name: &str, proofs: usize) {
 }
 
 /// Compares proofs but for the memory branches that the step does not use.
-fn compare(got: &Value, want: &Value) {
+pub fn compare(got: &Value, want: &Value) {
     for key in [
         "step",
         "pre",
@@ -96,7 +96,7 @@ fn compare(got: &Value, want: &Value) {
 }
 
 /// What the guest wrote, out of the log lines.
-fn guest_output(ran: &Ran, stream: &str) -> String {
+pub fn guest_output(ran: &Ran, stream: &str) -> String {
     let head = format!("level=INFO msg=\"\" module=guest stream={stream} text=");
     let texts = ran
         .stderr

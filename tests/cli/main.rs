@@ -1,6 +1,7 @@
 //! The command line from outside: the real binary, its files, output and exit codes.
 
 mod challenger;
+mod engines;
 mod faults;
 mod files;
 mod flags;
