@@ -39,7 +39,7 @@ fn go_int(text: &str) -> Result<i64, String> {
 #[command(version, about, args_override_self = true)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Cli {
-    /// Log lines of `run` and the output of `inspect` as JSON
+    /// Log lines of `run` and the output of `inspect` and `bench` as JSON
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]
@@ -67,6 +67,10 @@ pub enum Command {
     Disassemble(Disassemble),
     /// Serve pre-images to a VM on file descriptors 3 to 6
     Host(Host),
+    /// Translate a state's program to native code, for later runs
+    Compile(Compile),
+    /// Measure the engines on embedded programs
+    Bench(Bench),
     /// Run an embedded program, prove a step in its middle and verify the proof
     Demo(Demo),
 }
@@ -283,6 +287,46 @@ pub struct Host {
     /// Folder of pre-images, in the directory or file format of op-program and kona
     #[arg(long)]
     pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Compile {
+    /// State, .bin or .bin.gz
+    #[arg(long)]
+    pub input: PathBuf,
+    /// Symbols of the program: functions that only pointers lead to are translated too
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = any_path())]
+    pub meta: PathBuf,
+    /// Folder to keep the native code in; by default the one that `run` looks in
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Bench {
+    /// Programs to run, with commas between them; all by default
+    #[arg(long, value_delimiter = ',')]
+    pub guests: Vec<String>,
+    /// Steps of the translator; the interpreter runs a fifth
+    #[arg(long, default_value_t = 500_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: u64,
+    /// The engine to measure; both by default
+    #[arg(long, value_enum)]
+    pub engine: Option<BenchEngine>,
+    /// How often each is run
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: u32,
+}
+
+/// An engine to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BenchEngine {
+    /// Instruction by instruction
+    Interpreter,
+    /// Hot code as native code, without code kept from earlier runs and with it
+    Translator,
 }
 
 #[derive(Debug, Args)]

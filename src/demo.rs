@@ -93,7 +93,7 @@ impl Demo<'_> {
     /// `run` with these flags, a host process behind it.
     fn run_with(&self, output: &str, flags: &[&str]) -> Outcome {
         let program = std::env::current_exe().context("where is this program?")?;
-        let mut words: Vec<OsString> = ["carronade", "run", "--info-at", "never"]
+        let mut words: Vec<OsString> = ["carronade", "run", "--no-cache", "--info-at", "never"]
             .map(Into::into)
             .into();
         for (flag, name) in [

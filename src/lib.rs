@@ -1,8 +1,11 @@
 //! The command line of Carronade: Cannon's commands, and a few more.
 
 pub mod backtrace;
+pub mod bench;
+pub mod cache;
 pub mod cli;
 pub mod clock;
+pub mod compile;
 pub mod crosscheck;
 pub mod demo;
 pub mod diff;

@@ -5,7 +5,8 @@ use carronade::cli::{Cli, Command};
 use carronade::failure::Outcome;
 use carronade::log::Logger;
 use carronade::{
-    demo, diff, disassemble, host, inspect, interrupt, load_elf, out, run, version, witness,
+    bench, compile, demo, diff, disassemble, host, inspect, interrupt, load_elf, out, run, version,
+    witness,
 };
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -58,6 +59,8 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Diff(args) => diff::run(args),
         Command::Disassemble(args) => disassemble::run(args),
         Command::Host(args) => host::run(args),
+        Command::Compile(args) => compile::run(args),
+        Command::Bench(args) => bench::run(args, cli.json),
         Command::Demo(args) => demo::run(args, &logger),
     }
 }

@@ -31,6 +31,7 @@ impl Figures {
         if let Some(made) = statistics {
             groups.push(("translator", translation(&made, watch.wall())));
             groups.push(("exits", exits(&made)));
+            groups.push(("cache", cache(&made)));
         }
         Self { groups }
     }
@@ -110,6 +111,18 @@ fn translation(made: &Statistics, wall: Duration) -> Group {
         ("evictions", made.evictions.into()),
         ("compile_seconds", rounded(compiling).into()),
         ("compile_share", share(compiling, wall.as_secs_f64()).into()),
+    ])
+}
+
+/// A hit is a region out of the cache, a miss one that had to be translated.
+fn cache(made: &Statistics) -> Group {
+    named([
+        ("hits", made.cached.into()),
+        ("misses", made.regions.into()),
+        (
+            "load_seconds",
+            rounded(made.cache_time.as_secs_f64()).into(),
+        ),
     ])
 }
 

@@ -150,7 +150,14 @@ fn check_figures(figures: &Value, engine: &str, steps: &Value) {
 fn figures_come_as_json() {
     let (sandbox, golden) = (Sandbox::new(), golden("keccakloop"));
     for engine in ["interpreter", "translator", "crosscheck"] {
-        let flags = ["--engine", engine, "--stats=json", "--stats-file", "s.json"];
+        let flags = [
+            "--no-cache",
+            "--engine",
+            engine,
+            "--stats=json",
+            "--stats-file",
+            "s.json",
+        ];
         let ran = sandbox.run(&prestate("keccakloop"), &flags).expect(0);
         assert!(ran.stdout.is_empty());
         let line = ran.stderr.lines().find(|line| line.starts_with('{'));
@@ -167,7 +174,7 @@ fn figures_come_as_log_lines_after_failures_too() {
     let ran = sandbox
         .run("program.bin", &["--stats", "--stats-file", "s.json"])
         .fails(2, &["invalid instruction"]);
-    for about in ["run", "translator", "exits"] {
+    for about in ["run", "translator", "exits", "cache"] {
         let line = format!("level=INFO msg=Statistics module=vm about={about} ");
         assert_eq!(ran.stderr.matches(&line).count(), 1, "{}", ran.stderr);
     }
@@ -175,6 +182,91 @@ fn figures_come_as_log_lines_after_failures_too() {
     let flags = ["--stats-file", "missing/s.json"];
     let ran = sandbox.run("program.bin", &flags);
     ran.fails(1, &["folder missing does not exist"]);
+}
+
+/// The cache's figures after a run of keccakloop.
+fn cache_use(sandbox: &Sandbox, flags: &[&str]) -> (u64, u64) {
+    let pre = prestate("keccakloop");
+    let flags = [&["--stats-file", "s.json", "--output="], flags].concat();
+    sandbox.run(&pre, &flags).expect(0);
+    let cache = &sandbox.json("s.json")["cache"];
+    let number = |key: &str| cache[key].as_u64().unwrap();
+    (number("hits"), number("misses"))
+}
+
+#[test]
+fn native_code_is_kept_for_the_next_run() {
+    let sandbox = Sandbox::new();
+    let here = ["--cache-dir", "code"];
+    let (hits, misses) = cache_use(&sandbox, &here);
+    assert!(hits == 0 && misses > 0);
+    let (hits, fewer) = cache_use(&sandbox, &here);
+    assert!(hits > 0 && fewer < misses, "{hits} {fewer} {misses}");
+    let (none, all) = cache_use(&sandbox, &["--no-cache"]);
+    assert!(none == 0 && all >= misses);
+    assert_eq!(sandbox.files(), ["code", "s.json"]);
+    // What comes out of the cache is compared, too.
+    let checked = cache_use(&sandbox, &["--cache-dir", "code", "--engine", "crosscheck"]);
+    assert!(checked.0 > 0);
+}
+
+#[test]
+fn code_is_translated_ahead_of_a_run() {
+    let (sandbox, pre) = (Sandbox::new(), prestate("keccakloop"));
+    let compile = ["compile", "--input", &pre, "--cache-dir", "code"];
+    let ran = sandbox.call(&compile).expect(0);
+    assert!(
+        ran.stdout.contains("regions translated in"),
+        "{}",
+        ran.stdout
+    );
+    let again = sandbox.call(&compile).expect(0);
+    assert!(again.stdout.starts_with("0 regions"), "{}", again.stdout);
+    let (hits, _) = cache_use(&sandbox, &["--cache-dir", "code", "--engine", "crosscheck"]);
+    assert!(hits > 0);
+    sandbox.write("file", "");
+    sandbox
+        .call(&["compile", "--input", &pre, "--cache-dir", "file"])
+        .fails(1, &["cannot keep native code in file"]);
+}
+
+#[test]
+fn benches_tell_figures_of_each_guest() {
+    let sandbox = Sandbox::new();
+    let bench = |flags: &[&str]| sandbox.call(&[&["bench", "--steps", "200000"], flags].concat());
+    let ran = bench(&["--json", "--repeat", "1"]).expect(0);
+    assert!(ran.stderr.is_empty());
+    let figures: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(figures["repeat"], 1);
+    let guests = figures["guests"].as_array().unwrap();
+    assert_eq!(guests.len(), 5);
+    for guest in guests {
+        for engine in ["interpreter", "cold", "warm"] {
+            let figures = &guest[engine];
+            assert_eq!(figures["steps"], 200_000, "{guest}");
+            for key in ["cpu_seconds", "steps_per_cpu_second"] {
+                assert!(figures[key].as_f64().unwrap() > 0.0, "{guest}");
+            }
+            for key in [
+                "compile_share",
+                "interpreted_share",
+                "cache_hits",
+                "cache_bytes",
+            ] {
+                assert!(figures[key].is_number(), "{key} {guest}");
+            }
+        }
+    }
+    let some = ["--guests", "mixed,bytecode", "--engine", "translator"];
+    let table = bench(&some).expect(0).stdout;
+    let names: Vec<_> = table
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(names, ["guest", "mixed", "bytecode", "Millions"]);
+    bench(&["--guests", "hello"]).fails(1, &["no guest", "hello", "keccakloop"]);
+    bench(&["--repeat", "0"]).fails(1, &["--repeat"]);
+    assert!(sandbox.files().is_empty());
 }
 
 #[test]

@@ -188,6 +188,9 @@ impl Sandbox {
             .current_dir(self.0.path())
             .stdin(Stdio::null());
         command.env("RUST_BACKTRACE", "1");
+        // All tests share one, as all runs of a user do.
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        command.env("CARRONADE_CACHE", cache);
         command
     }
 
