@@ -152,7 +152,7 @@ pub struct Run {
     #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true,
           default_missing_value = "text")]
     pub stats: Option<StatsForm>,
-    /// File to write what the engine did to, as JSON; stdout if -
+    /// File to write what the engine did to, as JSON
     #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true, value_parser = any_path())]
     pub stats_file: PathBuf,
     /// Command of the pre-image host, after --
@@ -306,7 +306,8 @@ pub struct Compile {
 #[derive(Debug, Args)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Bench {
-    /// Programs to run, with commas between them; all by default
+    /// Programs to run, with commas between them: bytecode, hashtable, keccakloop, mixed,
+    /// verifier; all by default
     #[arg(long, value_delimiter = ',')]
     pub guests: Vec<String>,
     /// Steps of the translator; the interpreter runs a fifth

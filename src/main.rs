@@ -44,8 +44,9 @@ fn one_line(message: &str) -> String {
 }
 
 fn dispatch(cli: &Cli) -> Outcome {
-    // A host waits for its client, which no flag would wake it from; signals may just end it.
-    if !matches!(cli.command, Command::Host(_)) {
+    // A host waits for its client, and translating goes on to its end, which no flag would
+    // wake them from; signals may just end them.
+    if !matches!(cli.command, Command::Host(_) | Command::Compile(_)) {
         interrupt::install()?;
     }
     let logger = Logger::new(cli.json);

@@ -130,8 +130,9 @@ fn check_flags(args: &cli::Run) -> Result<()> {
         check_format("--proof-fmt", &args.proof_fmt, args.proof_at)?;
     }
     files::check_place(&args.debug_info)?;
-    if args.stats_file.as_os_str() != "-" {
-        files::check_place(&args.stats_file)?;
+    files::check_place(&args.stats_file)?;
+    if args.stats_file.as_os_str() == "-" {
+        bail!("invalid --stats-file \"-\": stdout is for proofs; use --stats=json for stderr");
     }
     if args.debug && args.meta.as_os_str().is_empty() {
         bail!("cannot enable debug mode without a metadata file");

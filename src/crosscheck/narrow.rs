@@ -2,8 +2,8 @@
 
 use super::journal::Known;
 use super::{Difference, Maker, outcome_difference};
-use crate::diff;
-use anyhow::Result;
+use crate::{diff, interrupt};
+use anyhow::{Result, bail};
 use carronade_emulator::cpu::Width;
 use carronade_emulator::image::Metadata;
 use carronade_emulator::isa::disassemble::disassemble;
@@ -12,8 +12,11 @@ use carronade_emulator::memory::Memory;
 use carronade_emulator::state::State;
 use carronade_emulator::step::NoOutput;
 
-/// Instructions shown on each side of one.
-const AROUND: u64 = 6;
+/// Instructions shown before and after one. Before it comes what may be to blame: if native
+/// code would have to stop in the middle of a straight run, all of that run is interpreted,
+/// so a difference shows at its end only.
+const BEFORE: u64 = 16;
+const AFTER: u64 = 3;
 
 /// A point at which the machines were equal, and where they stopped since.
 pub struct Checkpoint {
@@ -86,6 +89,9 @@ impl Checkpoint {
         known: &Known,
         metadata: &Metadata,
     ) -> Result<Repetition> {
+        if interrupt::requested() {
+            bail!("interrupted");
+        }
         let machine = |memory| {
             let (oracle, output) = (Box::new(known.clone()), Box::new(NoOutput));
             Machine::new(self.state.clone(), memory, oracle, output)
@@ -131,8 +137,8 @@ pub fn copy(memory: &Memory) -> Memory {
 
 /// The instructions around one, which is marked.
 pub fn code_around(memory: &Memory, pc: u64, metadata: &Metadata) -> Vec<String> {
-    let first = pc.saturating_sub(4 * AROUND);
-    let places = (0..=2 * AROUND).map(|n| first.saturating_add(4 * n));
+    let first = pc.saturating_sub(4 * BEFORE);
+    let places = (0..=BEFORE + AFTER).map(|n| first.saturating_add(4 * n));
     let line = |at| {
         let word = memory.load(at, Width::Word) as u32;
         let mark = if at == pc { "=>" } else { "  " };

@@ -182,6 +182,8 @@ fn figures_come_as_log_lines_after_failures_too() {
     let flags = ["--stats-file", "missing/s.json"];
     let ran = sandbox.run("program.bin", &flags);
     ran.fails(1, &["folder missing does not exist"]);
+    let ran = sandbox.run("program.bin", &["--stats-file", "-"]);
+    ran.fails(1, &["--stats-file", "--stats=json"]);
 }
 
 /// The cache's figures after a run of keccakloop.
