@@ -54,7 +54,11 @@ fn execute(criterion: &mut Criterion<CpuTime>) {
         group.bench_function(guest, |bencher| {
             bencher.iter_batched_ref(
                 || warm(&elf, &Options::default()),
-                |machine| machine.run(WARM + STEPS, Watch::Nothing).expect("the guest runs"),
+                |machine| {
+                    machine
+                        .run(WARM + STEPS, Watch::Nothing)
+                        .expect("the guest runs")
+                },
                 BatchSize::PerIteration,
             );
         });
@@ -77,7 +81,11 @@ fn exactness(criterion: &mut Criterion<CpuTime>) {
             group.bench_function(format!("{guest}/{name}"), |bencher| {
                 bencher.iter_batched_ref(
                     || warm(&elf, &options),
-                    |machine| machine.run(u64::MAX >> 1, Watch::Nothing).expect("the guest runs"),
+                    |machine| {
+                        machine
+                            .run(u64::MAX >> 1, Watch::Nothing)
+                            .expect("the guest runs")
+                    },
                     BatchSize::PerIteration,
                 );
             });
@@ -94,7 +102,9 @@ fn root(criterion: &mut Criterion<CpuTime>) {
         let setup = || {
             let mut machine = warm(&elf, &Options::default());
             machine.witness();
-            machine.run(WARM + 10_000_000, Watch::Nothing).expect("the guest runs");
+            machine
+                .run(WARM + 10_000_000, Watch::Nothing)
+                .expect("the guest runs");
             machine
         };
         bencher.iter_batched_ref(setup, |machine| machine.witness(), BatchSize::PerIteration);

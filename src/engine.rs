@@ -39,7 +39,13 @@ pub fn accelerator(
     logger: &Logger,
 ) -> Option<Box<dyn Accelerator>> {
     match translator(options(args), memory) {
-        Ok(translator) => Some(Box::new(translator)),
+        Ok(translator) => {
+            if let Some(error) = translator.cache_error() {
+                let fields = [("module", "vm".into()), ("err", error.to_string().into())];
+                logger.log(Level::Warn, "Native code is not kept on disk", &fields);
+            }
+            Some(Box::new(translator))
+        }
         Err(error) => {
             let fields = [("module", "vm".into()), ("err", error.to_string().into())];
             let message = "No native code, the interpreter executes all steps";

@@ -98,7 +98,8 @@ impl Leaders {
 
     #[inline(always)]
     fn get(&mut self, pc: u64) -> u64 {
-        self.entry(pc).map_or(NEVER, |entry| u64::from_ne_bytes(*entry))
+        self.entry(pc)
+            .map_or(NEVER, |entry| u64::from_ne_bytes(*entry))
     }
 
     fn set(&mut self, pc: u64, value: u64) {
@@ -128,6 +129,12 @@ impl Leaders {
     pub fn code(&mut self, pc: u64) -> Option<u64> {
         let value = self.get(pc);
         (value >= FIRST_CODE).then_some(value)
+    }
+
+    /// Whether a leader is in the middle of native code that cannot be entered there.
+    #[must_use]
+    pub fn is_inner(&mut self, pc: u64) -> bool {
+        self.get(pc) == INNER
     }
 
     /// Whether control has ever arrived at a leader.

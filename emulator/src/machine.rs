@@ -384,7 +384,9 @@ fn run_core(
                 return (budget - left, End::Trap(Trap::CodeWritten));
             }
             if let Some(leaders) = &mut leaders
-                && run.last().is_some_and(|last| last.opcode().transfers_control())
+                && run
+                    .last()
+                    .is_some_and(|last| last.opcode().transfers_control())
                 && leaders.arrive(core.after)
             {
                 return (budget - left, End::Leader);

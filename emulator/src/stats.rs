@@ -81,7 +81,13 @@ impl Stats {
     /// Counts what a thread has done natively: load-linkeds, if any, of which the one at
     /// step `open` has not been followed by its store-conditional; store-conditionals that
     /// stored, and the most steps that one of them came after its load-linked.
-    pub fn linked_natively(&mut self, thread: u64, successes: u64, longest: u64, open: Option<u64>) {
+    pub fn linked_natively(
+        &mut self,
+        thread: u64,
+        successes: u64,
+        longest: u64,
+        open: Option<u64>,
+    ) {
         // Making and using a reservation leaves the list as making it does, without the
         // thread itself.
         self.load_linked(thread, open.unwrap_or_default());

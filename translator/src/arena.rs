@@ -76,7 +76,9 @@ impl Chunk {
         let memory = memory.make_exec()?;
         let address = memory.as_ptr() as u64 + at as u64;
         self.memory = Some(memory);
-        self.used = (at + code.len()).next_multiple_of(ALIGNMENT).min(self.size());
+        self.used = (at + code.len())
+            .next_multiple_of(ALIGNMENT)
+            .min(self.size());
         Ok(address)
     }
 }

@@ -57,10 +57,8 @@ impl Cache {
     pub fn open(root: &Path, fingerprint: &str, limit: u64) -> io::Result<Self> {
         let name = blake3::hash(fingerprint.as_bytes()).to_hex();
         let folder = root.join(&name.as_str()[..32]);
-        fs::create_dir_all(&folder)?;
-        for folder in [root, &folder] {
-            make_private(folder)?;
-        }
+        fs::create_dir_all(root)?;
+        make_private(&folder)?;
         Ok(Self {
             root: root.into(),
             folder,
@@ -107,7 +105,9 @@ impl Cache {
     pub fn save<'a>(&mut self, records: impl Iterator<Item = &'a Rc<Record>>) -> io::Result<()> {
         let bytes = encode(records)?;
         let name = blake3::hash(&bytes).to_hex();
-        let path = self.folder.join(format!("{}.{EXTENSION}", &name.as_str()[..32]));
+        let path = self
+            .folder
+            .join(format!("{}.{EXTENSION}", &name.as_str()[..32]));
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(&bytes)?;
         file.persist(&path).map_err(|error| error.error)?;
@@ -123,7 +123,9 @@ impl Cache {
     /// Removes what was of use longest ago until the rest is within the limit.
     fn evict(&self, keep: &Path) {
         let folders = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let mut all: Vec<_> = folders.flat_map(|folder| segments(&folder.path())).collect();
+        let mut all: Vec<_> = folders
+            .flat_map(|folder| segments(&folder.path()))
+            .collect();
         all.sort_by_key(|(_, time, _)| std::cmp::Reverse(*time));
         let mut total = 0;
         for (path, _, size) in all {
@@ -141,7 +143,9 @@ fn segments(folder: &Path) -> Vec<(PathBuf, SystemTime, u64)> {
     let mut segments: Vec<_> = files
         .filter_map(|file| {
             let (path, data) = (file.path(), file.metadata().ok()?);
-            let named = path.extension().is_some_and(|extension| extension == EXTENSION);
+            let named = path
+                .extension()
+                .is_some_and(|extension| extension == EXTENSION);
             named.then_some((path, data.modified().ok()?, data.len()))
         })
         .collect();
@@ -163,7 +167,10 @@ impl Segment {
         file.read_exact(&mut header)?;
         let (magic, rest) = header.split_at(MAGIC.len());
         let (hash, length) = rest.split_at(32);
-        let length = length.iter().rev().fold(0, |length, byte| length << 8 | u64::from(*byte));
+        let length = length
+            .iter()
+            .rev()
+            .fold(0, |length, byte| length << 8 | u64::from(*byte));
         if magic != MAGIC || length > size {
             return Err(io::Error::other("not a segment"));
         }
@@ -189,7 +196,11 @@ impl Place {
         let sound = blake3::hash(&code) == self.hash
             && !self.record.entries.is_empty()
             && self.record.runs.iter().all(|(_, count)| *count > 0)
-            && self.record.entries.iter().all(|(_, at)| (*at as usize) < code.len());
+            && self
+                .record
+                .entries
+                .iter()
+                .all(|(_, at)| (*at as usize) < code.len());
         sound.then_some(Record {
             code,
             ..self.record
@@ -228,17 +239,18 @@ fn encode<'a>(records: impl Iterator<Item = &'a Rc<Record>>) -> io::Result<Vec<u
     Ok(bytes)
 }
 
-/// Refuses a folder that others than its owner, who must be us, can write to.
+/// Makes a folder that only we can use, or refuses one that others can write to.
 #[cfg(unix)]
 fn make_private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
     let data = fs::symlink_metadata(folder)?;
     let ours = data.uid() == rustix::process::geteuid().as_raw();
-    if !ours || !data.is_dir() {
-        return Err(io::Error::other("the cache folder is someone else's"));
-    }
-    if data.mode() & 0o077 != 0 {
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    if !ours || !data.is_dir() || data.mode() & 0o022 != 0 {
+        return Err(io::Error::other("others can write to the cache folder"));
     }
     Ok(())
 }

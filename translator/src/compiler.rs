@@ -97,7 +97,13 @@ impl Compiler {
         self.context.clear();
         self.context.func = Function::with_name_signature(UserFuncName::user(0, 0), signature());
         let frontend = self.isa.frontend_config();
-        emit(&mut self.context.func, &mut self.scratch, frontend, flow, assumptions);
+        emit(
+            &mut self.context.func,
+            &mut self.scratch,
+            frontend,
+            flow,
+            assumptions,
+        );
         let mut control = ControlPlane::default();
         let compiled = self.context.compile(&*self.isa, &mut control);
         let compiled = compiled.map_err(|failure| error(failure.inner))?;

@@ -73,7 +73,9 @@ pub fn emit(
 
 fn signature(parameters: usize, results: usize) -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
-    signature.params.resize(parameters, AbiParam::new(types::I64));
+    signature
+        .params
+        .resize(parameters, AbiParam::new(types::I64));
     signature.returns.resize(results, AbiParam::new(types::I64));
     signature
 }
@@ -131,7 +133,9 @@ impl<'a> Emitter<'a> {
         let region_signature = builder.import_signature(signature(2, 2));
         let mut field = |offset| {
             let flags = MemFlagsData::trusted().with_readonly().with_can_move();
-            builder.ins().load(types::I64, flags, context, offset as i32)
+            builder
+                .ins()
+                .load(types::I64, flags, context, offset as i32)
         };
         let memory = field(offset_of!(Context, memory));
         let attributes = field(offset_of!(Context, attributes));
@@ -180,7 +184,9 @@ impl<'a> Emitter<'a> {
     fn store_context(&mut self, offset: usize, value: Value) {
         let flags = MemFlagsData::trusted().with_alias_region(Some(self.context_memory));
         let context = self.context;
-        self.builder.ins().store(flags, value, context, offset as i32);
+        self.builder
+            .ins()
+            .store(flags, value, context, offset as i32);
     }
 
     /// The start of the function: on to the entry with this number.
@@ -207,7 +213,9 @@ impl<'a> Emitter<'a> {
         }
         let others = self.builder.create_block();
         self.builder.set_cold_block(others);
-        self.builder.ins().brif(number, others, &[], first, &budget_argument);
+        self.builder
+            .ins()
+            .brif(number, others, &[], first, &budget_argument);
         self.builder.switch_to_block(others);
         let index = self.builder.ins().ireduce(types::I32, number);
         let pool = &mut self.builder.func.dfg.value_lists;
@@ -225,7 +233,10 @@ impl<'a> Emitter<'a> {
 
     fn entry_nodes(&self) -> Vec<usize> {
         let nodes = self.flow.nodes.iter().enumerate();
-        nodes.filter(|(_, node)| node.entry).map(|(at, _)| at).collect()
+        nodes
+            .filter(|(_, node)| node.entry)
+            .map(|(at, _)| at)
+            .collect()
     }
 
     /// Writes a node's block, or several where checks split it.
@@ -280,7 +291,10 @@ impl<'a> Emitter<'a> {
         self.budget = self.builder.ins().iadd_imm_s(before, -length);
         if self.assumptions.budget {
             let budget = self.budget;
-            let short = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, budget, 0);
+            let short = self
+                .builder
+                .ins()
+                .icmp_imm_s(IntCC::SignedLessThan, budget, 0);
             self.at = 0;
             self.side_exit_if(short, Exit::Budget);
         }
@@ -381,7 +395,9 @@ impl<'a> Emitter<'a> {
         let arguments = ways.map(|(_, node, _)| node.map(|node| self.arguments(node)));
         let [then, other] = arguments.map(Option::unwrap_or_default);
         let blocks = ways.map(|(block, ..)| block);
-        self.builder.ins().brif(condition, blocks[0], &then, blocks[1], &other);
+        self.builder
+            .ins()
+            .brif(condition, blocks[0], &then, blocks[1], &other);
         for (block, node, pc) in &mut ways {
             if node.is_none() {
                 self.builder.set_cold_block(*block);
@@ -396,12 +412,16 @@ impl<'a> Emitter<'a> {
         let flags = MemFlagsData::trusted();
         let code = match target {
             Val::Imm(pc) => {
-                let index = pc.wrapping_sub(self.assumptions.entries_base).rotate_right(2);
+                let index = pc
+                    .wrapping_sub(self.assumptions.entries_base)
+                    .rotate_right(2);
                 if index >= 1 << (Leaders::SPAN_SHIFT - 2) {
                     self.constant(0)
                 } else {
                     let entries = self.entries;
-                    self.builder.ins().load(types::I64, flags, entries, 8 * index as i32)
+                    self.builder
+                        .ins()
+                        .load(types::I64, flags, entries, 8 * index as i32)
                 }
             }
             target => {
@@ -431,17 +451,25 @@ impl<'a> Emitter<'a> {
         let code = self.look_up(target);
         let (signature, context, budget) = (self.region_signature, self.context, self.budget);
         let arguments = [context, budget];
-        self.builder.ins().return_call_indirect(signature, code, &arguments);
+        self.builder
+            .ins()
+            .return_call_indirect(signature, code, &arguments);
     }
 
     fn call(&mut self, callee: Val, back: Target) {
         let code = self.look_up(callee);
         let stack = self.builder.ins().get_stack_pointer(types::I64);
         let limit = self.field(offset_of!(Context, stack_limit));
-        let deep = self.builder.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
+        let deep = self
+            .builder
+            .ins()
+            .icmp(IntCC::UnsignedLessThan, stack, limit);
         self.leave_if(deep, callee, Exit::Depth);
         let (signature, context, budget) = (self.region_signature, self.context, self.budget);
-        let call = self.builder.ins().call_indirect(signature, code, &[context, budget]);
+        let call = self
+            .builder
+            .ins()
+            .call_indirect(signature, code, &[context, budget]);
         let results = self.builder.inst_results(call);
         let (returned, left) = (results[0], results[1]);
         let expected = self.flow.nodes[self.node].block.end_pc();

@@ -86,7 +86,9 @@ impl Flow {
                 continue;
             }
             let from = self.nodes[node].predecessors.iter();
-            let far = from.map(|from| distance[*from] + self.nodes[*from].block.code.len()).max();
+            let far = from
+                .map(|from| distance[*from] + self.nodes[*from].block.code.len())
+                .max();
             distance[node] = far.unwrap_or_default();
             if distance[node] > FAR {
                 entered[node - shift] = true;
@@ -216,7 +218,9 @@ impl Flow {
             for at in (0..self.order.len()).rev() {
                 let node = self.order[at];
                 let after = self.successors(node);
-                let after = after.iter().fold(0, |live, next| live | self.nodes[*next].live);
+                let after = after
+                    .iter()
+                    .fold(0, |live, next| live | self.nodes[*next].live);
                 let Footprint { reads, writes } = self.nodes[node].footprint;
                 let live = reads | after & !writes;
                 changed |= live != self.nodes[node].live;
@@ -253,7 +257,10 @@ impl Flow {
 
     /// The registers that a loop uses.
     fn wanted(&self, head: usize) -> Registers {
-        let footprints = self.nodes[head].body.iter().map(|node| self.nodes[*node].footprint);
+        let footprints = self.nodes[head]
+            .body
+            .iter()
+            .map(|node| self.nodes[*node].footprint);
         let used = footprints.fold(0, |used, each| used | each.reads | each.writes);
         used & self.nodes[head].live
     }
@@ -263,11 +270,18 @@ impl Flow {
     pub fn loops(&self) -> Vec<(u64, Vec<u64>)> {
         let heads = self.nodes.iter().filter(|node| !node.body.is_empty());
         let pc = |node: &usize| self.nodes[*node].block.pc;
-        heads.map(|head| (head.block.pc, head.body.iter().map(pc).collect())).collect()
+        heads
+            .map(|head| (head.block.pc, head.body.iter().map(pc).collect()))
+            .collect()
     }
 
     fn leaves_available(&self, node: usize) -> Registers {
-        let Node { available, preload, footprint, .. } = &self.nodes[node];
+        let Node {
+            available,
+            preload,
+            footprint,
+            ..
+        } = &self.nodes[node];
         available | preload | footprint.reads | footprint.writes
     }
 
@@ -291,7 +305,13 @@ impl Flow {
 
     /// Registers for which a block makes a value: by writing, or by loading.
     fn makes(&self, node: usize) -> Registers {
-        let Node { available, preload, footprint, parameters, .. } = &self.nodes[node];
+        let Node {
+            available,
+            preload,
+            footprint,
+            parameters,
+            ..
+        } = &self.nodes[node];
         footprint.writes | parameters | (footprint.reads | preload) & !available
     }
 

@@ -17,6 +17,10 @@ const REWRITES: u32 = 16;
 /// made anew for all windows.
 const WANDERINGS: u32 = 16;
 
+/// How often native code may lead to the middle of other native code before that is made
+/// anew from there.
+const MISSES: u32 = 4000;
+
 /// A region in executable memory.
 struct Unit {
     record: Rc<Record>,
@@ -36,6 +40,8 @@ pub struct Library {
     by_page: HashMap<u64, Vec<usize>>,
     /// How often code of a page was lost to stores.
     rewrites: HashMap<u64, u32>,
+    /// How often native code led to leaders in the middle of other native code.
+    misses: HashMap<u64, u32>,
     perf_map: bool,
     /// Regions given up because their code was stored to, or guessed wrong.
     pub dropped: u64,
@@ -53,6 +59,7 @@ impl Library {
             units: Vec::new(),
             by_page: HashMap::new(),
             rewrites: HashMap::new(),
+            misses: HashMap::new(),
             perf_map,
             dropped: 0,
             evictions: 0,
@@ -150,7 +157,9 @@ impl Library {
     /// The blocks of the loop that begins at a leader.
     pub fn loop_at(&self, pc: u64) -> Option<HashSet<u64>> {
         let units = self.units_with(pc);
-        let mut records = units.into_iter().filter_map(|unit| self.units[unit].as_ref());
+        let mut records = units
+            .into_iter()
+            .filter_map(|unit| self.units[unit].as_ref());
         records.find_map(|unit| {
             let (_, blocks) = unit.record.loops.iter().find(|(head, _)| *head == pc)?;
             Some(blocks.iter().copied().collect())
@@ -170,6 +179,21 @@ impl Library {
             }
         }
         widened
+    }
+
+    /// Counts an arrival at a leader from native code: says whether there is native code
+    /// to go on with, or it is time to make some.
+    pub fn arrive(&mut self, pc: u64) -> bool {
+        if self.leaders.is_inner(pc) {
+            let misses = self.misses.entry(pc).or_default();
+            *misses += 1;
+            if *misses < MISSES {
+                return false;
+            }
+            self.misses.remove(&pc);
+            self.leaders.heat(pc);
+        }
+        self.leaders.arrive(pc)
     }
 
     /// Whether the code of a page changes too often.
@@ -201,6 +225,7 @@ impl Library {
         self.units.clear();
         self.by_page.clear();
         self.rewrites.clear();
+        self.misses.clear();
         self.arena.clear();
     }
 }
@@ -210,9 +235,13 @@ fn write_perf_map(address: u64, record: &Record) {
     let path = format!("/tmp/perf-{}.map", std::process::id());
     let mut options = std::fs::OpenOptions::new();
     // Whoever profiles sees that names are missing; the run is not to fail for it.
-    let _ = options.create(true).append(true).open(path).and_then(|mut file| {
-        let (length, start) = (record.code.len(), record.start);
-        let line = format!("{address:x} {length:x} guest_{start:x}\n");
-        io::Write::write_all(&mut file, line.as_bytes())
-    });
+    let _ = options
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut file| {
+            let (length, start) = (record.code.len(), record.start);
+            let line = format!("{address:x} {length:x} guest_{start:x}\n");
+            io::Write::write_all(&mut file, line.as_bytes())
+        });
 }

@@ -161,7 +161,9 @@ impl Region {
     #[must_use]
     pub fn runs(&self) -> Vec<(u64, u32)> {
         let blocks = self.blocks.iter().filter(|block| !block.code.is_empty());
-        blocks.map(|block| (block.pc, block.code.len() as u32)).collect()
+        blocks
+            .map(|block| (block.pc, block.code.len() as u32))
+            .collect()
     }
 
     /// The addresses outside that control may go to directly, calls included.

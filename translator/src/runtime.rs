@@ -1,9 +1,6 @@
 //! What native code and the rest of the machine share: the context and the way in.
 
-#![allow(
-    unsafe_code,
-    reason = "enters native code; the block has its argument"
-)]
+#![allow(unsafe_code, reason = "enters native code; the block has its argument")]
 
 use crate::footprint::COUNT;
 use carronade_emulator::accelerator::Running;
@@ -165,7 +162,10 @@ impl Context {
     pub fn link(&mut self, running: &mut Running<'_>, left: u64) {
         let reservation = *running.reservation;
         let thread = running.thread.id;
-        let at = running.stats.linked_at(thread).filter(|_| reservation.owner == thread);
+        let at = running
+            .stats
+            .linked_at(thread)
+            .filter(|_| reservation.owner == thread);
         self.linked = at.map_or(0, |_| u64::from(reservation.status));
         self.linked_address = reservation.address;
         let last_step = running.step.wrapping_add(left);
@@ -196,6 +196,8 @@ impl Context {
         let last_step = running.step.wrapping_add(left);
         let open = (self.linked != 0).then(|| last_step.wrapping_sub(self.linked_left));
         let (successes, longest) = (self.successes, self.longest_link);
-        running.stats.linked_natively(thread, successes, longest, open);
+        running
+            .stats
+            .linked_natively(thread, successes, longest, open);
     }
 }

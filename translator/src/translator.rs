@@ -15,10 +15,11 @@ use carronade_emulator::cpu::Width;
 use carronade_emulator::isa::Instruction;
 use carronade_emulator::leaders::{Heat, Leaders};
 use carronade_emulator::memory::{Memory, PAGE_SHIFT};
+use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::Duration;
 
 /// How the translator works.
 #[derive(Debug, Clone)]
@@ -50,6 +51,9 @@ impl Default for Options {
     }
 }
 
+/// After how many native steps memory is arranged anew.
+const SETTLE: u64 = 50_000_000;
+
 /// What to translate, and how.
 struct Request {
     start: u64,
@@ -65,6 +69,7 @@ pub struct Translator {
     compiler: Compiler,
     library: Library,
     cache: Option<Cache>,
+    cache_error: Option<std::io::Error>,
     /// Whether the cache has been asked for what it has.
     loaded: bool,
     /// Whether there is something that the cache does not have.
@@ -87,18 +92,29 @@ impl Translator {
     pub fn new(options: Options) -> Result<Self, CompileError> {
         let compiler = Compiler::new()?;
         let fingerprint = format!("{} exact {}", compiler.fingerprint(), options.exact);
-        let cache = options.cache.as_ref();
-        let cache = cache.and_then(|root| Cache::open(root, &fingerprint, options.cache_limit).ok());
+        let open = |root: &PathBuf| Cache::open(root, &fingerprint, options.cache_limit);
+        let (cache, cache_error) = match options.cache.as_ref().map(open) {
+            Some(Ok(cache)) => (Some(cache), None),
+            Some(Err(error)) => (None, Some(error)),
+            None => (None, None),
+        };
         Ok(Self {
             compiler,
             library: Library::new(options.hot, options.arena, options.perf_map),
             cache,
+            cache_error,
             loaded: false,
             unsaved: false,
             context: Box::new(Context::new()),
             statistics: Statistics::default(),
             options,
         })
+    }
+
+    /// Why the cache folder is not used, if it cannot be.
+    #[must_use]
+    pub fn cache_error(&self) -> Option<&std::io::Error> {
+        self.cache_error.as_ref()
     }
 
     /// What has been done so far.
@@ -171,14 +187,14 @@ impl Translator {
             return;
         };
         self.loaded = true;
-        let began = Instant::now();
+        let began = cpu_time();
         for record in cache.load(memory) {
             let covered = self.library.leaders.covers(record.start);
             if covered && self.library.install(memory, Rc::new(record)).is_ok() {
                 self.statistics.cached += 1;
             }
         }
-        self.statistics.cache_time += began.elapsed();
+        self.statistics.cache_time += cpu_time().saturating_sub(began);
     }
 
     /// The native code for a leader, made now if it is due.
@@ -230,7 +246,7 @@ impl Translator {
         if region.blocks[0].code.is_empty() {
             return;
         }
-        let began = Instant::now();
+        let began = cpu_time();
         let runs = region.runs();
         let instructions = region.instructions() as u64;
         let assumptions = Assumptions {
@@ -262,7 +278,7 @@ impl Translator {
             }
             Err(_) => self.statistics.refused += 1,
         }
-        self.statistics.compile_time += began.elapsed();
+        self.statistics.compile_time += cpu_time().saturating_sub(began);
     }
 
     /// A base was not in the window that the code at `pc` was made for.
@@ -274,7 +290,10 @@ impl Translator {
             }
             let request = Request {
                 start: record.start,
-                only: record.only.as_ref().map(|only| only.iter().copied().collect()),
+                only: record
+                    .only
+                    .as_ref()
+                    .map(|only| only.iter().copied().collect()),
                 wide: true,
             };
             let registers = first_registers(&self.context);
@@ -309,7 +328,7 @@ impl Translator {
     fn go_on(&mut self, running: &mut Running<'_>, reason: Exit) -> Option<u64> {
         let pc = self.context.pc;
         match reason {
-            Exit::Returned | Exit::Untranslated if !self.library.leaders.arrive(pc) => None,
+            Exit::Returned | Exit::Untranslated if !self.library.arrive(pc) => None,
             Exit::Returned | Exit::Untranslated | Exit::Depth => {
                 let registers = first_registers(&self.context);
                 self.code(running.memory, &registers, pc)
@@ -349,7 +368,9 @@ impl Translator {
         running.thread.pc = context.pc;
         running.thread.next_pc = context.next_pc;
         if context.missed > 0 {
-            running.stats.missed_icache(context.missed, context.highest_missed);
+            running
+                .stats
+                .missed_icache(context.missed, context.highest_missed);
         }
     }
 }
@@ -359,6 +380,12 @@ impl Drop for Translator {
         // A cache that cannot be written is a cache that is not there.
         let _ = self.save_cache();
     }
+}
+
+/// CPU time of this thread, which says more than the clock on a busy machine.
+fn cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(now).unwrap_or_default()
 }
 
 fn first_registers(context: &Context) -> [u64; 32] {
@@ -388,7 +415,11 @@ impl Accelerator for Translator {
         }
         let executed = self.execute(running, code, budget);
         self.finish(running, budget);
+        let before = self.statistics.native_steps;
         self.statistics.native_steps += executed;
+        if before / SETTLE != self.statistics.native_steps / SETTLE {
+            running.memory.settle();
+        }
         executed
     }
 

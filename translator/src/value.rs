@@ -75,7 +75,8 @@ impl Shift {
     pub fn rotation(self, other: Self) -> Option<(Value, u8)> {
         let same = self.source == other.source && self.bits == other.bits;
         let (left, right) = (self.left + other.left, self.right + other.right);
-        let opposite = (self.left == 0) != (other.left == 0) && (self.right == 0) != (other.right == 0);
+        let opposite =
+            (self.left == 0) != (other.left == 0) && (self.right == 0) != (other.right == 0);
         (same && opposite && left + right == self.bits).then_some((self.source, left))
     }
 }

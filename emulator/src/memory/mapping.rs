@@ -22,6 +22,7 @@
 use super::{PAGE_SHIFT, PAGE_SIZE, Page};
 use crate::cpu::Width;
 use memmap2::{MmapMut, MmapOptions};
+use std::collections::HashMap;
 
 /// A part of the guest's space that lies flat in the mapping.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +68,17 @@ pub(super) struct Mapping {
     attributes: *mut u8,
     /// Length of the low window: 0 without a reservation, which turns every look-up away.
     low: u64,
+    /// How many pages exist of each huge page, by native address.
+    population: HashMap<usize, usize>,
+    /// Huge pages most of which exists, in small pages so far.
+    dense: Vec<usize>,
 }
+
+/// log2 of the bytes of a huge page.
+const HUGE_SHIFT: u32 = 21;
+/// How many pages of a huge page exist when it is worth having: three of four, so that
+/// memory grows by a third at most.
+const DENSE: usize = 3 << (HUGE_SHIFT - PAGE_SHIFT) >> 2;
 
 // SAFETY: the pointers point into the mappings that the value owns, and they are used for
 // reading through `&self` and for writing through `&mut self` only, as a Vec's are.
@@ -90,6 +101,8 @@ impl Mapping {
                 attributes: attributes.as_mut_ptr(),
                 bytes: Some((bytes, attributes)),
                 low: LOW.length,
+                population: HashMap::new(),
+                dense: Vec::new(),
             },
             _ => Self::none(),
         }
@@ -102,6 +115,37 @@ impl Mapping {
             base: nowhere,
             attributes: nowhere,
             low: 0,
+            population: HashMap::new(),
+            dense: Vec::new(),
+        }
+    }
+
+    /// Notes that a page has begun to exist.
+    pub(super) fn populate(&mut self, offset: Offset) {
+        let huge = (self.base as usize + offset.0) >> HUGE_SHIFT;
+        let pages = self.population.entry(huge).or_default();
+        *pages += 1;
+        if *pages == DENSE {
+            self.dense.push(huge);
+        }
+    }
+
+    /// Asks the system to keep in huge pages what is dense, which saves it most of its
+    /// work on random accesses. A system that cannot is as right, and slower.
+    pub(super) fn collapse(&mut self) {
+        let (first, end) = (self.base as usize, self.base as usize + TOTAL as usize);
+        for huge in std::mem::take(&mut self.dense) {
+            let start = huge << HUGE_SHIFT;
+            let length = 1 << HUGE_SHIFT;
+            if start < first || start + length > end {
+                continue;
+            }
+            // SAFETY: the range lies in the mapping, and the advice changes no contents.
+            #[cfg(target_os = "linux")]
+            unsafe {
+                let start = std::ptr::without_provenance_mut(start);
+                libc::madvise(start, length, libc::MADV_COLLAPSE);
+            }
         }
     }
 

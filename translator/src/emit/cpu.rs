@@ -24,8 +24,13 @@ impl Emitter<'_> {
     /// The low 32 bits.
     fn word(&mut self, value: Val) -> Value {
         match value {
-            Val::Imm(constant) => self.builder.ins().iconst(types::I32, i64::from(constant as i32)),
-            Val::Wide(Wide { word: Some(word), .. }) => word,
+            Val::Imm(constant) => self
+                .builder
+                .ins()
+                .iconst(types::I32, i64::from(constant as i32)),
+            Val::Wide(Wide {
+                word: Some(word), ..
+            }) => word,
             value => {
                 let full = self.full(value);
                 self.builder.ins().ireduce(types::I32, full)
@@ -53,7 +58,12 @@ impl Emitter<'_> {
             High::Sign | High::Unknown => self.builder.ins().sextend(types::I64, word),
         };
         let word = Some(word);
-        Val::Wide(Wide { full, word, high, shift })
+        Val::Wide(Wide {
+            full,
+            word,
+            high,
+            shift,
+        })
     }
 
     /// An operation that gives the same low words whatever the high ones are.
@@ -77,7 +87,12 @@ impl Emitter<'_> {
         });
         let (a, b) = (self.full(a), self.full(b));
         let full = self.apply(operation, a, b);
-        Val::Wide(Wide { full, word, high: High::Unknown, shift: None })
+        Val::Wide(Wide {
+            full,
+            word,
+            high: High::Unknown,
+            shift: None,
+        })
     }
 
     fn apply(&mut self, operation: Operation, a: Value, b: Value) -> Value {
@@ -318,7 +333,12 @@ impl Cpu for Emitter<'_> {
             Val::Imm(amount @ 0..32) if words => {
                 let source = self.word(a);
                 let word = self.builder.ins().ishl_imm_u(source, amount as i64);
-                let shift = Shift { source, left: amount as u8, right: 0, bits: 32 };
+                let shift = Shift {
+                    source,
+                    left: amount as u8,
+                    right: 0,
+                    bits: 32,
+                };
                 (Some(word), self.makes_words().then_some(shift))
             }
             Val::Imm(_) => (None, None),
@@ -329,32 +349,60 @@ impl Cpu for Emitter<'_> {
             _ => (None, None),
         };
         let shift = shift.or(match amount {
-            Val::Imm(amount @ 1..64) => {
-                Some(Shift { source: full, left: amount as u8, right: 0, bits: 64 })
-            }
+            Val::Imm(amount @ 1..64) => Some(Shift {
+                source: full,
+                left: amount as u8,
+                right: 0,
+                bits: 64,
+            }),
             _ => None,
         });
-        Val::Wide(Wide { full: shifted, word, high: High::Unknown, shift })
+        Val::Wide(Wide {
+            full: shifted,
+            word,
+            high: High::Unknown,
+            shift,
+        })
     }
 
     fn shr(&mut self, a: Val, amount: Val) -> Val {
         match (a, amount) {
             (Val::Imm(a), Val::Imm(amount)) => Val::Imm(a >> (amount & 63)),
-            (Val::Wide(Wide { word: Some(source), high: High::Zero, .. }), Val::Imm(amount @ 0..32)) => {
+            (
+                Val::Wide(Wide {
+                    word: Some(source),
+                    high: High::Zero,
+                    ..
+                }),
+                Val::Imm(amount @ 0..32),
+            ) => {
                 let word = self.builder.ins().ushr_imm_u(source, amount as i64);
-                let shift = Shift { source, left: 0, right: amount as u8, bits: 32 };
+                let shift = Shift {
+                    source,
+                    left: 0,
+                    right: amount as u8,
+                    bits: 32,
+                };
                 self.extended(word, High::Zero, Some(shift))
             }
             _ => {
                 let (full, by) = (self.full(a), self.shift_amount(amount));
                 let shift = match amount {
-                    Val::Imm(amount @ 1..64) => {
-                        Some(Shift { source: full, left: 0, right: amount as u8, bits: 64 })
-                    }
+                    Val::Imm(amount @ 1..64) => Some(Shift {
+                        source: full,
+                        left: 0,
+                        right: amount as u8,
+                        bits: 64,
+                    }),
                     _ => None,
                 };
                 let full = self.builder.ins().ushr(full, by);
-                Val::Wide(Wide { full, word: None, high: High::Unknown, shift })
+                Val::Wide(Wide {
+                    full,
+                    word: None,
+                    high: High::Unknown,
+                    shift,
+                })
             }
         }
     }
@@ -362,7 +410,14 @@ impl Cpu for Emitter<'_> {
     fn sar(&mut self, a: Val, amount: Val) -> Val {
         match (a, amount) {
             (Val::Imm(a), Val::Imm(amount)) => Val::Imm((a as i64 >> (amount & 63)) as u64),
-            (Val::Wide(Wide { word: Some(word), high: High::Sign, .. }), Val::Imm(amount @ 0..32)) => {
+            (
+                Val::Wide(Wide {
+                    word: Some(word),
+                    high: High::Sign,
+                    ..
+                }),
+                Val::Imm(amount @ 0..32),
+            ) => {
                 let word = self.builder.ins().sshr_imm_u(word, amount as i64);
                 self.extended(word, High::Sign, None)
             }
@@ -391,7 +446,11 @@ impl Cpu for Emitter<'_> {
                 self.extended(word, High::Sign, shift)
             }
             (a, width) => self.unary(a, |this, a| {
-                let narrow = if width == Width::Byte { types::I8 } else { types::I16 };
+                let narrow = if width == Width::Byte {
+                    types::I8
+                } else {
+                    types::I16
+                };
                 let a = this.builder.ins().ireduce(narrow, a);
                 this.builder.ins().sextend(types::I64, a)
             }),

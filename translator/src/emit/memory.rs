@@ -55,7 +55,9 @@ const INNERS: [&Inner; 3] = [&LOW, &HEAP, &STACK];
 
 /// The inner window of an address, as an index into [`INNERS`].
 fn window_of(address: u64) -> Option<usize> {
-    INNERS.iter().position(|inner| address.wrapping_sub(inner.start) >> inner.bits == 0)
+    INNERS
+        .iter()
+        .position(|inner| address.wrapping_sub(inner.start) >> inner.bits == 0)
 }
 
 /// What is known of the values that addresses are made from.
@@ -159,7 +161,10 @@ impl Emitter<'_> {
     pub(super) fn load_guest(&mut self, address: Val, width: Width) -> Val {
         let place = self.place(address, width);
         let flags = MemFlagsData::trusted().with_alias_region(Some(self.guest_memory));
-        let raw = self.builder.ins().load(integer(width), flags, place.base, place.offset);
+        let raw = self
+            .builder
+            .ins()
+            .load(integer(width), flags, place.base, place.offset);
         match width {
             Width::Byte => Val::from(self.builder.ins().uextend(types::I64, raw)),
             Width::Half => {
@@ -170,7 +175,12 @@ impl Emitter<'_> {
                 let word = self.builder.ins().bswap(raw);
                 let full = self.builder.ins().uextend(types::I64, word);
                 let (word, high, shift) = (Some(word), High::Zero, None);
-                Val::Wide(Wide { full, word, high, shift })
+                Val::Wide(Wide {
+                    full,
+                    word,
+                    high,
+                    shift,
+                })
             }
             Width::Double => Val::from(self.builder.ins().bswap(raw)),
         }
@@ -184,7 +194,12 @@ impl Emitter<'_> {
     fn write_guest(&mut self, place: Place, width: Width, value: Val) {
         let value = match (value, width) {
             (value, Width::Double) => self.full(value),
-            (Val::Wide(Wide { word: Some(word), .. }), Width::Word) => word,
+            (
+                Val::Wide(Wide {
+                    word: Some(word), ..
+                }),
+                Width::Word,
+            ) => word,
             (value, width) => {
                 let full = self.full(value);
                 self.builder.ins().ireduce(integer(width), full)
@@ -195,7 +210,9 @@ impl Emitter<'_> {
             _ => self.builder.ins().bswap(value),
         };
         let flags = MemFlagsData::trusted().with_alias_region(Some(self.guest_memory));
-        self.builder.ins().store(flags, value, place.base, place.offset);
+        self.builder
+            .ins()
+            .store(flags, value, place.base, place.offset);
     }
 
     /// Where the access of the instruction at hand goes, all checks made.
@@ -223,7 +240,10 @@ impl Emitter<'_> {
             };
         }
         let exact = self.builder.ins().iadd_imm_s(fact.native, at);
-        let base = self.builder.ins().band_imm_s(exact, -(width.bytes() as i64));
+        let base = self
+            .builder
+            .ins()
+            .band_imm_s(exact, -(width.bytes() as i64));
         Place { base, offset: 0 }
     }
 
@@ -241,7 +261,10 @@ impl Emitter<'_> {
         let base = self.builder.ins().iadd_imm_s(self.memory, place as i64);
         if stores {
             let attribute = self.attribute(base, 0);
-            let other = self.builder.ins().icmp_imm_s(IntCC::NotEqual, attribute, i64::from(READY));
+            let other = self
+                .builder
+                .ins()
+                .icmp_imm_s(IntCC::NotEqual, attribute, i64::from(READY));
             self.side_exit_if(other, Exit::Page);
         }
         Place { base, offset: 0 }
@@ -256,7 +279,11 @@ impl Emitter<'_> {
                 return fact;
             }
         }
-        let aligned = if kind.rounds { 0 } else { self.needed_alignment(i, at) };
+        let aligned = if kind.rounds {
+            0
+        } else {
+            self.needed_alignment(i, at)
+        };
         let native = self.check_base(base, at, aligned, i);
         let stores = self.fact(base).and_then(|fact| fact.stores);
         let fact = Fact {
@@ -284,7 +311,8 @@ impl Emitter<'_> {
             written |= Footprint::of(&[**i]).writes & (1 << register) != 0;
             !before
         });
-        ahead.filter(move |i| i.rs() == register)
+        ahead
+            .filter(move |i| i.rs() == register)
             .filter_map(|i| Some((displacement(*i), access(i.opcode())?)))
     }
 
@@ -292,10 +320,12 @@ impl Emitter<'_> {
     /// from that of the access at hand.
     fn needed_alignment(&self, i: Instruction, at: i64) -> u32 {
         let ahead = self.accesses_ahead(i.rs());
-        let needs = ahead.filter(|(_, kind)| !kind.rounds).filter_map(|(other, kind)| {
-            let bits = log2(kind.width);
-            ((other - at).trailing_zeros() >= bits).then_some(bits)
-        });
+        let needs = ahead
+            .filter(|(_, kind)| !kind.rounds)
+            .filter_map(|(other, kind)| {
+                let bits = log2(kind.width);
+                ((other - at).trailing_zeros() >= bits).then_some(bits)
+            });
         needs.max().unwrap_or_default()
     }
 
@@ -338,11 +368,16 @@ impl Emitter<'_> {
         let distance = (at as u64).wrapping_sub(inner.start) as i64;
         let distance = self.builder.ins().iadd_imm_s(base, distance);
         if aligned == 0 {
-            return self.builder.ins().ushr_imm_u(distance, i64::from(inner.bits));
+            return self
+                .builder
+                .ins()
+                .ushr_imm_u(distance, i64::from(inner.bits));
         }
         // Rotating brings the bits that an aligned address does not have to the top.
         let rotated = self.builder.ins().rotr_imm_u(distance, i64::from(aligned));
-        self.builder.ins().ushr_imm_u(rotated, i64::from(inner.bits - aligned))
+        self.builder
+            .ins()
+            .ushr_imm_u(rotated, i64::from(inner.bits - aligned))
     }
 
     fn native(&mut self, base: Value, window: usize) -> Value {
@@ -404,10 +439,16 @@ impl Emitter<'_> {
 
     fn attribute_and_place(&mut self, native: Value, at: i64) -> (Value, Value) {
         let address = self.builder.ins().iadd_imm_s(native, at);
-        let page = self.builder.ins().ushr_imm_u(address, i64::from(PAGE_SHIFT));
+        let page = self
+            .builder
+            .ins()
+            .ushr_imm_u(address, i64::from(PAGE_SHIFT));
         let place = self.builder.ins().iadd(self.attributes, page);
         let flags = MemFlagsData::trusted().with_alias_region(Some(self.attribute_memory));
-        (self.builder.ins().uload8(types::I64, flags, place, 0), place)
+        (
+            self.builder.ins().uload8(types::I64, flags, place, 0),
+            place,
+        )
     }
 
     fn store_attribute(&mut self, attribute: Value, place: Value) {
@@ -426,7 +467,10 @@ impl Emitter<'_> {
     pub(super) fn load_reserving(&mut self, address: Val, width: Width) -> Val {
         let standing = self.field(offset_of!(Context, linked_address));
         let above = IntCC::UnsignedGreaterThanOrEqual;
-        let standing = self.builder.ins().icmp_imm_s(above, standing, LOWEST_NATIVE as i64);
+        let standing = self
+            .builder
+            .ins()
+            .icmp_imm_s(above, standing, LOWEST_NATIVE as i64);
         self.side_exit_if(standing, Exit::Reservation);
         let value = self.load_guest(address, width);
         let place = self.place(address, width);
@@ -451,14 +495,20 @@ impl Emitter<'_> {
             self.field(offset_of!(Context, linked)),
             self.field(offset_of!(Context, linked_address)),
         );
-        let other_kind = self.builder.ins().icmp_imm_s(IntCC::NotEqual, linked, kind(width) as i64);
+        let other_kind = self
+            .builder
+            .ins()
+            .icmp_imm_s(IntCC::NotEqual, linked, kind(width) as i64);
         self.side_exit_if(other_kind, Exit::Reservation);
         let elsewhere = self.builder.ins().icmp(IntCC::NotEqual, at, exact);
         self.side_exit_if(elsewhere, Exit::Reservation);
         let place = self.place(address, width);
         let (attribute, of) = self.attribute_and_place(place.base, i64::from(place.offset));
         let watched = i64::from(READY | RESERVED);
-        let other = self.builder.ins().icmp_imm_s(IntCC::NotEqual, attribute, watched);
+        let other = self
+            .builder
+            .ins()
+            .icmp_imm_s(IntCC::NotEqual, attribute, watched);
         self.side_exit_if(other, Exit::Page);
         let value = self.register(register as usize);
         self.write_guest(place, width, value);
