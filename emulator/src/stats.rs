@@ -78,6 +78,11 @@ impl Stats {
         linked.find(|(id, _)| *id == thread).map(|(_, step)| *step)
     }
 
+    /// Counts store-conditionals that stored, whose load-linked nobody remembers.
+    pub fn stored_conditionally(&mut self, successes: u64) {
+        self.rmw_success += successes;
+    }
+
     /// Counts what a thread has done natively: load-linkeds, if any, of which the one at
     /// step `open` has not been followed by its store-conditional; store-conditionals that
     /// stored, and the most steps that one of them came after its load-linked.

@@ -77,8 +77,7 @@ pub struct Context {
     /// See `missed`.
     pub highest_missed: u64,
     /// The reservation that a store-conditional may use: its kind, as in
-    /// [`Reservation::status`], or 0 if it is not the running thread's or its load-linked
-    /// is not known.
+    /// [`Reservation::status`], or 0 if it is not the running thread's.
     ///
     /// [`Reservation::status`]: carronade_emulator::state::Reservation
     pub linked: u64,
@@ -86,6 +85,8 @@ pub struct Context {
     pub linked_address: u64,
     /// How many steps were left after the load-linked.
     pub linked_left: u64,
+    /// All ones if `linked_left` is known, else 0.
+    pub link_known: u64,
     /// How many reservations were made.
     pub links: u64,
     /// How many store-conditionals stored.
@@ -115,6 +116,7 @@ impl Context {
             linked: 0,
             linked_address: 0,
             linked_left: 0,
+            link_known: 0,
             links: 0,
             successes: 0,
             longest_link: 0,
@@ -162,14 +164,13 @@ impl Context {
     pub fn link(&mut self, running: &mut Running<'_>, left: u64) {
         let reservation = *running.reservation;
         let thread = running.thread.id;
-        let at = running
-            .stats
-            .linked_at(thread)
-            .filter(|_| reservation.owner == thread);
-        self.linked = at.map_or(0, |_| u64::from(reservation.status));
+        let at = running.stats.linked_at(thread);
+        let own = reservation.owner == thread;
+        self.linked = if own { u64::from(reservation.status) } else { 0 };
         self.linked_address = reservation.address;
         let last_step = running.step.wrapping_add(left);
         self.linked_left = last_step.wrapping_sub(at.unwrap_or_default());
+        self.link_known = at.map_or(0, |_| u64::MAX);
         (self.links, self.successes, self.longest_link) = (0, 0, 0);
         if reservation.address >= LOWEST_NATIVE {
             running.memory.watch_page(reservation.address, true);
@@ -193,9 +194,12 @@ impl Context {
                 owner: thread,
             },
         };
+        let (successes, longest) = (self.successes, self.longest_link);
+        if self.link_known == 0 {
+            return running.stats.stored_conditionally(successes);
+        }
         let last_step = running.step.wrapping_add(left);
         let open = (self.linked != 0).then(|| last_step.wrapping_sub(self.linked_left));
-        let (successes, longest) = (self.successes, self.longest_link);
         running
             .stats
             .linked_natively(thread, successes, longest, open);

@@ -482,6 +482,8 @@ impl Emitter<'_> {
         self.store_context(offset_of!(Context, linked), kind);
         self.store_context(offset_of!(Context, linked_address), address);
         self.store_context(offset_of!(Context, linked_left), left);
+        let known = self.constant(u64::MAX);
+        self.store_context(offset_of!(Context, link_known), known);
         self.count(offset_of!(Context, links));
         self.facts.epoch += 1;
         value
@@ -525,7 +527,9 @@ impl Emitter<'_> {
         self.store_context(offset_of!(Context, linked_address), none);
         self.count(offset_of!(Context, successes));
         let before = self.field(offset_of!(Context, linked_left));
+        let known = self.field(offset_of!(Context, link_known));
         let steps = self.builder.ins().isub(before, left);
+        let steps = self.builder.ins().band(steps, known);
         let longest = self.field(offset_of!(Context, longest_link));
         let longest = self.builder.ins().umax(longest, steps);
         self.store_context(offset_of!(Context, longest_link), longest);
