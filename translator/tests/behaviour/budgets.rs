@@ -173,7 +173,7 @@ fn engines_may_change_at_every_step() {
             );
             let error = crate::harness::run(&mut machine, start.state.step + at);
             assert!(error.is_none() || at > trace.steps());
-            trace.check(&mut machine, random() % 2 == 0, name);
+            trace.check(&mut machine, random().is_multiple_of(2), name);
         }
     }
 }
@@ -185,7 +185,7 @@ fn steps_are_proven_in_between() {
         let mut random = numbers(2);
         let (mut at, mut machine) = (0, start.machine(Some(1)));
         while at < trace.steps() {
-            if random() % 3 == 0 {
+            if random().is_multiple_of(3) {
                 at += 1;
                 let proof = machine.prove().unwrap();
                 assert_eq!(proof.post, machine.witness().1);

@@ -113,10 +113,11 @@ fn program(random: &mut impl FnMut() -> u64) -> String {
     let mut text = "loop: ld $a0, 0($s0)\n".to_owned();
     for _ in 0..1 + random() % 6 {
         text += &access(random);
-        if random() % 8 == 0 {
-            // Accesses in several blocks over one base.
-            let skip = format!("skip{}", text.len());
-            text += &format!("bne $s1, $zero, {skip}\nnop\ndaddiu $s1, $s1, 5\n{skip}:\n");
+        if random().is_multiple_of(4) {
+            // Accesses in several blocks over one base, some of them on one way only.
+            let (skip, only) = (format!("skip{}", text.len()), access(random));
+            text += &format!("andi $t2, $s1, 4\nbne $t2, $zero, {skip}\nnop\n{only}");
+            text += &format!("daddiu $s1, $s1, 5\n{skip}:\n");
         }
     }
     text += "daddiu $s0, $s0, 8\nbne $s0, $s2, loop\ndaddiu $s1, $s1, 3\nsyscall\n";
@@ -350,5 +351,35 @@ fn low_addresses_end_reservations_too() {
         let trace = Trace::new(&start, 200);
         assert_eq!(trace.register("s1"), 0, "no store-conditional stores");
         trace.run_in_pieces(1);
+    }
+}
+
+#[test]
+fn stores_of_one_block_end_a_reservation() {
+    // The page is ready at the first store, and watched at the second.
+    for (load, store, between) in [
+        ("ll", "sc", "sw $s3, 0($a0)"),
+        ("ll", "sc", "sb $s3, 3($a0)"),
+        ("lld", "scd", "sdl $s3, 2($a0)"),
+        ("lld", "scd", "sw $s3, 4($a0)"),
+    ] {
+        let text = format!(
+            "loop: sd $s3, 0($a0)
+            sd $s3, 8($a0)
+            {load} $t0, 0($a0)
+            addiu $t2, $zero, 1
+            {between}
+            {store} $t2, 0($a0)
+            daddu $s1, $s1, $t2
+            daddiu $s3, $s3, 1
+            bne $s3, $s4, loop
+            nop
+            syscall"
+        );
+        let start = start(&text, &[]).with("s3", 0).with("s4", 12);
+        let start = start.with("s1", 0).with("a0", 0x7000_0000);
+        let trace = Trace::new(&start, 400);
+        assert_eq!(trace.register("s1"), 0, "no store-conditional stores");
+        assert!(trace.run_in_pieces(1) > 0);
     }
 }
