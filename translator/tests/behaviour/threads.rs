@@ -3,10 +3,10 @@
 use crate::harness::{CODE, Start, run, statistics};
 use carronade_emulator::machine::Machine;
 
-/// Recursion some thousands deep, a hundred times, with stores; `salt` makes it differ.
+/// Recursion deeper than the native stack, some times, with stores; `salt` makes it differ.
 fn start(salt: u64) -> Start {
     let text = "loop: jal f
-        ori $a4, $zero, 9000
+        ori $a4, $zero, 40000
         daddiu $s3, $s3, 1
         bne $s3, $s4, loop
         nop
@@ -27,7 +27,7 @@ fn start(salt: u64) -> Start {
     start
         .with("s7", salt)
         .with("s3", 0)
-        .with("s4", 20)
+        .with("s4", 5)
         .with("v0", 5205)
 }
 
