@@ -112,13 +112,13 @@ fn access(random: &mut impl FnMut() -> u64) -> String {
 fn program(random: &mut impl FnMut() -> u64) -> String {
     let mut text = "loop: ld $a0, 0($s0)\n".to_owned();
     for _ in 0..1 + random() % 6 {
-        text += &access(random);
         if random().is_multiple_of(4) {
             // Accesses in several blocks over one base, some of them on one way only.
             let (skip, only) = (format!("skip{}", text.len()), access(random));
             text += &format!("andi $t2, $s1, 4\nbne $t2, $zero, {skip}\nnop\n{only}");
             text += &format!("daddiu $s1, $s1, 5\n{skip}:\n");
         }
+        text += &access(random);
     }
     text += "daddiu $s0, $s0, 8\nbne $s0, $s2, loop\ndaddiu $s1, $s1, 3\nsyscall\n";
     text

@@ -2,6 +2,7 @@
 
 use crate::harness::{CODE, Start, run, statistics};
 use carronade_emulator::machine::Machine;
+use carronade_translator::Exit;
 
 /// Recursion deeper than the native stack, some times, with stores; `salt` makes it differ.
 fn start(salt: u64) -> Start {
@@ -47,12 +48,14 @@ fn machines_run_side_by_side() {
             let machine = move || {
                 let machine = finish(start(n % 4).machine(Some(1 + n as u16)));
                 let steps = machine.state().step;
-                assert!(statistics(&machine).native_steps > steps / 2);
+                let statistics = statistics(&machine);
+                assert!(statistics.native_steps > steps / 2, "{statistics:?}");
+                assert!(statistics.exits[Exit::Depth as usize] > 0, "{statistics:?}");
                 machine
             };
             // As much stack as native code may use, and some.
             std::thread::Builder::new()
-                .stack_size(1 << 20)
+                .stack_size(512 << 10)
                 .spawn(machine)
                 .unwrap()
         })
