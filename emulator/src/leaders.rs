@@ -50,7 +50,7 @@ impl Leaders {
         Self {
             entries: None,
             base: 0,
-            hot: u64::from(hot).clamp(1, LOOP - 1),
+            hot: u64::from(hot).clamp(1, LOOP / 2),
         }
     }
 
@@ -120,7 +120,8 @@ impl Leaders {
             return value > NEVER;
         }
         *entry = (value + 1).to_ne_bytes();
-        value + 1 == hot || value + 1 == LOOP + hot
+        // A leader that was passed when it was hot, by a proof say, is so the next time.
+        (value + 1) % LOOP >= hot
     }
 
     /// The address of the native code of a leader.
@@ -147,9 +148,10 @@ impl Leaders {
     #[must_use]
     pub fn heat_of(&mut self, pc: u64) -> Heat {
         match self.get(pc) {
-            value if value == self.hot => Heat::Hot,
-            value if value == LOOP + self.hot => Heat::HotLoop,
-            _ => Heat::Cold,
+            INNER.. => Heat::Cold,
+            value if value % LOOP < self.hot => Heat::Cold,
+            LOOP.. => Heat::HotLoop,
+            _ => Heat::Hot,
         }
     }
 

@@ -45,7 +45,14 @@ pub struct NativeCode {
 /// The settings that matter to the code. They are part of the key of kept code.
 const SETTINGS: [(&str, &str); 5] = [
     ("opt_level", "speed"),
-    ("enable_verifier", "false"),
+    (
+        "enable_verifier",
+        if cfg!(debug_assertions) {
+            "true"
+        } else {
+            "false"
+        },
+    ),
     ("preserve_frame_pointers", "true"),
     ("unwind_info", "false"),
     ("enable_probestack", "false"),

@@ -166,7 +166,11 @@ impl Context {
         let thread = running.thread.id;
         let at = running.stats.linked_at(thread);
         let own = reservation.owner == thread;
-        self.linked = if own { u64::from(reservation.status) } else { 0 };
+        self.linked = if own {
+            u64::from(reservation.status)
+        } else {
+            0
+        };
         self.linked_address = reservation.address;
         let last_step = running.step.wrapping_add(left);
         self.linked_left = last_step.wrapping_sub(at.unwrap_or_default());
