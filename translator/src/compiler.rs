@@ -9,6 +9,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Cranelift, set up for this machine.
 pub struct Compiler {
@@ -95,8 +96,23 @@ impl Compiler {
     /// Translates a region.
     ///
     /// # Errors
-    /// When Cranelift refuses, which would be a mistake of ours.
+    /// When Cranelift refuses or panics, which would be a mistake of ours or its own, but
+    /// must not cost anyone a run: the interpreter can do without.
     pub fn compile(
+        &mut self,
+        flow: &Flow,
+        assumptions: &Assumptions<'_>,
+    ) -> Result<NativeCode, CompileError> {
+        let attempt = AssertUnwindSafe(|| self.try_compile(flow, assumptions));
+        catch_unwind(attempt).unwrap_or_else(|_| {
+            // Whatever was left half done is not used again.
+            self.context = Context::new();
+            self.scratch = FunctionBuilderContext::new();
+            Err(error("Cranelift panicked"))
+        })
+    }
+
+    fn try_compile(
         &mut self,
         flow: &Flow,
         assumptions: &Assumptions<'_>,
