@@ -7,7 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-const RUN: [&str; 3] = ["run", "--input", "state.bin.gz"];
+const RUN: [&str; 4] = ["run", "--no-cache", "--input", "state.bin.gz"];
 
 fn carronade(folder: &Path, words: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_carronade"))
