@@ -13,7 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Cranelift, set up for this machine.
 pub struct Compiler {
-    isa: OwnedTargetIsa,
+    quick: OwnedTargetIsa,
+    thorough: OwnedTargetIsa,
     context: Context,
     scratch: FunctionBuilderContext,
 }
@@ -44,8 +45,7 @@ pub struct NativeCode {
 }
 
 /// The settings that matter to the code. They are part of the key of kept code.
-const SETTINGS: [(&str, &str); 5] = [
-    ("opt_level", "speed"),
+const SETTINGS: [(&str, &str); 4] = [
     (
         "enable_verifier",
         if cfg!(debug_assertions) {
@@ -59,6 +59,21 @@ const SETTINGS: [(&str, &str); 5] = [
     ("enable_probestack", "false"),
 ];
 
+/// From how many instructions in a block on, on average, optimisation is worth half as much
+/// again of the time to translate: it makes long computations a third faster, and branches
+/// and calls hardly at all.
+const LONG_BLOCKS: usize = 16;
+
+fn isa(opt_level: &str) -> Result<OwnedTargetIsa, CompileError> {
+    let mut flags = settings::builder();
+    flags.set("opt_level", opt_level).map_err(error)?;
+    for (name, value) in SETTINGS {
+        flags.set(name, value).map_err(error)?;
+    }
+    let isa = cranelift_native::builder().map_err(error)?;
+    isa.finish(settings::Flags::new(flags)).map_err(error)
+}
+
 impl Compiler {
     /// A compiler for the processor that this runs on.
     ///
@@ -68,14 +83,9 @@ impl Compiler {
         if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
             return Err(error("native code is made for x86-64 Linux only"));
         }
-        let mut flags = settings::builder();
-        for (name, value) in SETTINGS {
-            flags.set(name, value).map_err(error)?;
-        }
-        let isa = cranelift_native::builder().map_err(error)?;
-        let isa = isa.finish(settings::Flags::new(flags)).map_err(error)?;
         Ok(Self {
-            isa,
+            quick: isa("none")?,
+            thorough: isa("speed")?,
             context: Context::new(),
             scratch: FunctionBuilderContext::new(),
         })
@@ -86,7 +96,7 @@ impl Compiler {
     /// the processor.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let features = self.isa.isa_flags();
+        let features = self.quick.isa_flags();
         let features: Vec<String> = features.iter().map(ToString::to_string).collect();
         let version = cranelift_codegen::VERSION;
         let sources = env!("SOURCES");
@@ -117,9 +127,14 @@ impl Compiler {
         flow: &Flow,
         assumptions: &Assumptions<'_>,
     ) -> Result<NativeCode, CompileError> {
+        let isa = if flow.block_length() >= LONG_BLOCKS {
+            &self.thorough
+        } else {
+            &self.quick
+        };
         self.context.clear();
         self.context.func = Function::with_name_signature(UserFuncName::user(0, 0), signature());
-        let frontend = self.isa.frontend_config();
+        let frontend = isa.frontend_config();
         emit(
             &mut self.context.func,
             &mut self.scratch,
@@ -128,7 +143,7 @@ impl Compiler {
             assumptions,
         );
         let mut control = ControlPlane::default();
-        let compiled = self.context.compile(&*self.isa, &mut control);
+        let compiled = self.context.compile(&**isa, &mut control);
         let compiled = compiled.map_err(|failure| error(failure.inner))?;
         if !compiled.buffer.relocs().is_empty() {
             return Err(error("the code depends on where it lies"));

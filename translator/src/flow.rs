@@ -66,6 +66,16 @@ impl Flow {
         flow
     }
 
+    /// Instructions in the block of an instruction, on average over the instructions.
+    #[must_use]
+    pub fn block_length(&self) -> usize {
+        let lengths = self.nodes.iter().map(|node| node.block.code.len());
+        let (sum, squares) = lengths.fold((0, 0), |(sum, squares), length| {
+            (sum + length, squares + length * length)
+        });
+        squares / sum.max(1)
+    }
+
     fn ordered(blocks: Vec<Block>, entered: &[bool]) -> Self {
         let mut flow = Self {
             nodes: with_entries(blocks, entered),
