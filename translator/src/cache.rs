@@ -23,11 +23,15 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 const MAGIC: [u8; 8] = *b"carrcach";
 const HEADER: usize = MAGIC.len() + 32 + 8;
 const EXTENSION: &str = "segment";
+/// How the names of files begin that are being written.
+const TEMPORARY: &str = ".writing-";
+/// After so long a file that is being written is nobody's any more.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// A cache folder.
 pub struct Cache {
@@ -98,6 +102,11 @@ impl Cache {
         found
     }
 
+    /// Whether records have been loaded from a segment that [`Cache::save`] would replace.
+    pub fn would_replace(&self) -> bool {
+        !self.used.is_empty()
+    }
+
     /// Keeps the records in place of those that were loaded.
     ///
     /// # Errors
@@ -108,7 +117,9 @@ impl Cache {
         let path = self
             .folder
             .join(format!("{}.{EXTENSION}", &name.as_str()[..32]));
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .tempfile_in(&self.folder)?;
         file.write_all(&bytes)?;
         file.persist(&path).map_err(|error| error.error)?;
         for old in std::mem::replace(&mut self.used, vec![path.clone()]) {
@@ -120,12 +131,13 @@ impl Cache {
         Ok(())
     }
 
-    /// Removes what was of use longest ago until the rest is within the limit.
+    /// Removes what was of use longest ago until the rest is within the limit, and what
+    /// processes left behind that were ended while they wrote.
     fn evict(&self, keep: &Path) {
         let folders = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let mut all: Vec<_> = folders
-            .flat_map(|folder| segments(&folder.path()))
-            .collect();
+        let folders: Vec<_> = folders.map(|folder| folder.path()).collect();
+        folders.iter().for_each(|folder| remove_abandoned(folder));
+        let mut all: Vec<_> = folders.iter().flat_map(|folder| segments(folder)).collect();
         all.sort_by_key(|(_, time, _)| std::cmp::Reverse(*time));
         let mut total = 0;
         for (path, _, size) in all {
@@ -137,15 +149,34 @@ impl Cache {
     }
 }
 
+/// Removes files that somebody began to write so long ago that nobody still does.
+fn remove_abandoned(folder: &Path) {
+    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, data) = (file.path(), file.metadata());
+        let age = data
+            .and_then(|data| data.modified())
+            .map(|time| time.elapsed().unwrap_or_default());
+        let temporary = file
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(TEMPORARY.as_bytes());
+        if temporary && age.is_ok_and(|age| age > ABANDONED) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 /// The segments of a folder, newest first: path, time, size.
 fn segments(folder: &Path) -> Vec<(PathBuf, SystemTime, u64)> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut segments: Vec<_> = files
         .filter_map(|file| {
             let (path, data) = (file.path(), file.metadata().ok()?);
-            let named = path
-                .extension()
-                .is_some_and(|extension| extension == EXTENSION);
+            // What else could have the name, a pipe say, need not come to an end.
+            let named = data.is_file()
+                && path
+                    .extension()
+                    .is_some_and(|extension| extension == EXTENSION);
             named.then_some((path, data.modified().ok()?, data.len()))
         })
         .collect();

@@ -79,17 +79,15 @@ impl Library {
     /// Makes a region's code executable and lets its leaders lead there.
     ///
     /// # Errors
-    /// When the system refuses executable memory.
+    /// When the system refuses executable memory. All native code is given up then, for
+    /// what lay beside it may be lost with it.
     pub fn install(&mut self, memory: &mut Memory, record: Rc<Record>) -> io::Result<()> {
-        let base = match self.arena.add(&record.code)? {
-            Some(base) => base,
-            None => {
+        let base = match self.place(&record.code) {
+            Ok(Some(base)) => base,
+            Ok(None) => return Ok(()),
+            Err(error) => {
                 self.forget_all();
-                self.evictions += 1;
-                match self.arena.add(&record.code)? {
-                    Some(base) => base,
-                    None => return Ok(()),
-                }
+                return Err(error);
             }
         };
         for page in record.pages() {
@@ -111,6 +109,17 @@ impl Library {
             entries,
         }));
         Ok(())
+    }
+
+    /// Copies code into executable memory, emptied first if it is full: the address, or
+    /// `None` for code that never fits.
+    fn place(&mut self, code: &[u8]) -> io::Result<Option<u64>> {
+        if let Some(base) = self.arena.add(code)? {
+            return Ok(Some(base));
+        }
+        self.forget_all();
+        self.evictions += 1;
+        self.arena.add(code)
     }
 
     fn enter(&mut self, record: &Record, base: u64) -> Vec<(u64, u64)> {

@@ -74,6 +74,8 @@ pub struct Translator {
     loaded: bool,
     /// Whether there is something that the cache does not have.
     unsaved: bool,
+    /// Whether the system has refused executable memory: it is not asked again.
+    refused: bool,
     context: Box<Context>,
     statistics: Statistics,
 }
@@ -105,6 +107,7 @@ impl Translator {
             cache_error,
             loaded: false,
             unsaved: false,
+            refused: false,
             context: Box::new(Context::new()),
             statistics: Statistics::default(),
             options,
@@ -176,7 +179,10 @@ impl Translator {
     /// # Errors
     /// When that fails.
     pub fn save_cache(&mut self) -> std::io::Result<()> {
+        // Where code was given up that the cache has, it is not to lose it as well.
+        let partial = self.refused || self.library.evictions > 0;
         match &mut self.cache {
+            Some(cache) if partial && cache.would_replace() => Ok(()),
             Some(cache) if std::mem::take(&mut self.unsaved) => cache.save(self.library.records()),
             _ => Ok(()),
         }
@@ -189,12 +195,18 @@ impl Translator {
         self.loaded = true;
         let began = cpu_time();
         for record in cache.load(memory) {
-            let covered = self.library.leaders.covers(record.start);
-            if covered && self.library.install(memory, Rc::new(record)).is_ok() {
+            if self.library.leaders.covers(record.start) && self.install(memory, record) {
                 self.statistics.cached += 1;
             }
         }
         self.statistics.cache_time += cpu_time().saturating_sub(began);
+    }
+
+    /// Makes a region's code executable, if the system lets us; if not, the interpreter
+    /// goes on.
+    fn install(&mut self, memory: &mut Memory, record: Record) -> bool {
+        self.refused = self.refused || self.library.install(memory, Rc::new(record)).is_err();
+        !self.refused
     }
 
     /// The native code for a leader, made now if it is due.
@@ -204,7 +216,7 @@ impl Translator {
         }
         let only = match self.library.leaders.heat_of(pc) {
             Heat::Cold => return None,
-            _ if self.library.is_restless(pc) => {
+            _ if self.refused || self.library.is_restless(pc) => {
                 self.library.leaders.give_up(pc);
                 return None;
             }
@@ -272,9 +284,7 @@ impl Translator {
                     entries: native.entries,
                     code: native.bytes,
                 };
-                // Without executable memory the interpreter goes on.
-                let _ = self.library.install(memory, Rc::new(record));
-                self.unsaved = true;
+                self.unsaved |= self.install(memory, record);
             }
             Err(_) => self.statistics.refused += 1,
         }
