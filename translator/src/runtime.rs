@@ -95,8 +95,39 @@ pub struct Context {
     pub longest_link: u64,
 }
 
-/// How much of the native stack guest calls may use; a fraction of any thread's stack.
+/// How much of the native stack guest calls may use.
 const STACK_BYTES: usize = 256 << 10;
+
+/// What they leave of a stack that has less: enough for one native frame, the largest of
+/// which take some pages, and for signal handlers.
+const STACK_SPARE: usize = 64 << 10;
+
+thread_local! {
+    /// The lowest address of this thread's stack that guest calls may use.
+    static STACK_FLOOR: usize = lowest_of_stack().saturating_add(STACK_SPARE);
+}
+
+/// The lowest address of this thread's stack; 0 if the system does not tell.
+#[cfg(target_os = "linux")]
+fn lowest_of_stack() -> usize {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let (mut lowest, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: the first call initialises the attributes if it succeeds, and only then are
+    // they used, and destroyed once.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return 0;
+        }
+        let told = libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut lowest, &raw mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        if told == 0 { lowest as usize } else { 0 }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lowest_of_stack() -> usize {
+    0
+}
 
 impl Context {
     /// A context of nothing.
@@ -139,7 +170,8 @@ impl Context {
         unsafe {
             let here: usize;
             std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack));
-            (*context).stack_limit = here.saturating_sub(STACK_BYTES);
+            let floor = STACK_FLOOR.with(|floor| *floor);
+            (*context).stack_limit = here.saturating_sub(STACK_BYTES).max(floor);
             std::arch::asm!(
                 "call {code}",
                 code = in(reg) code,
