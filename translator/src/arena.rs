@@ -3,7 +3,7 @@
 use memmap2::{Mmap, MmapMut};
 use std::io;
 
-/// Bytes of a chunk. Writing to a chunk flips all of it, so that the system keeps few
+/// Bytes of a chunk, if the limit allows it. Writing to a chunk flips all of it, so that the system keeps few
 /// mappings.
 const CHUNK: usize = 1 << 20;
 const ALIGNMENT: usize = 16;
@@ -46,7 +46,7 @@ impl Arena {
     pub fn add(&mut self, code: &[u8]) -> io::Result<Option<u64>> {
         let fits = |chunk: &Chunk| chunk.size() - chunk.used >= code.len();
         if !self.chunks.last().is_some_and(fits) {
-            let size = code.len().next_multiple_of(CHUNK);
+            let size = code.len().next_multiple_of(CHUNK.min(self.limit).max(1));
             let total: usize = self.chunks.iter().map(Chunk::size).sum();
             if total + size > self.limit {
                 return Ok(None);
