@@ -8,6 +8,8 @@ use carronade_emulator::state::State;
 use carronade_emulator::step::GuestOutput;
 use carronade_translator::{Options, Translator};
 use std::any::Any;
+use std::sync::LazyLock;
+use tempfile::TempDir;
 
 /// A way to run programs.
 pub trait Engine {
@@ -84,7 +86,15 @@ impl Engine for InPieces {
 pub struct Translated {
     /// [`Options::hot`].
     pub hot: u16,
+    /// [`Options::arena`].
+    pub arena: usize,
+    /// Whether native code is kept in a folder that all programs of this process share.
+    pub cached: bool,
 }
+
+/// The folder of [`Translated::cached`].
+static CACHE: LazyLock<TempDir> =
+    LazyLock::new(|| TempDir::new().expect("there is room for temporary files"));
 
 impl Engine for Translated {
     fn machine(
@@ -95,6 +105,10 @@ impl Engine for Translated {
     ) -> Machine {
         let options = Options {
             hot: self.hot,
+            arena: self.arena,
+            cache: self.cached.then(|| CACHE.path().to_owned()),
+            // Little, so that opening it does not take longer than the programs.
+            cache_limit: 1 << 20,
             ..Options::default()
         };
         let translator = Translator::new(options).expect("tests run on x86-64");
@@ -122,5 +136,12 @@ pub fn reference() -> Box<dyn Engine> {
 pub fn under_test(dice: &mut Dice<'_>) -> Box<dyn Engine> {
     Box::new(Translated {
         hot: dice.pick(&[1, 2, 5, 20]),
+        // Seldom so little that code is evicted all the time, which is slow.
+        arena: if dice.one_in(16) {
+            dice.pick(&[4 << 10, 16 << 10, 64 << 10])
+        } else {
+            Options::default().arena
+        },
+        cached: dice.one_in(4),
     })
 }
