@@ -256,8 +256,10 @@ impl Flow {
 
     fn loop_body(&self, head: usize, latches: Vec<usize>) -> Vec<usize> {
         let (mut body, mut work) = (vec![head], latches);
+        let mut seen = vec![false; self.nodes.len()];
+        seen[head] = true;
         while let Some(node) = work.pop() {
-            if !body.contains(&node) {
+            if !std::mem::replace(&mut seen[node], true) {
                 body.push(node);
                 work.extend(&self.nodes[node].predecessors);
             }
