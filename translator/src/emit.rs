@@ -290,11 +290,8 @@ impl<'a> Emitter<'a> {
         let before = self.budget;
         self.budget = self.builder.ins().iadd_imm_s(before, -length);
         if self.assumptions.budget {
-            let budget = self.budget;
-            let short = self
-                .builder
-                .ins()
-                .icmp_imm_s(IntCC::SignedLessThan, budget, 0);
+            let less = IntCC::SignedLessThan;
+            let short = self.builder.ins().icmp_imm_s(less, before, length);
             self.at = 0;
             self.side_exit_if(short, Exit::Budget);
         }
