@@ -4,7 +4,6 @@ use crate::emit::{Assumptions, emit};
 use crate::flow::Flow;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
@@ -133,7 +132,6 @@ impl Compiler {
             &self.quick
         };
         self.context.clear();
-        self.context.func = Function::with_name_signature(UserFuncName::user(0, 0), signature());
         let frontend = isa.frontend_config();
         emit(
             &mut self.context.func,
@@ -150,10 +148,6 @@ impl Compiler {
         }
         Ok(with_entries(compiled.code_buffer(), flow))
     }
-}
-
-fn signature() -> cranelift_codegen::ir::Signature {
-    cranelift_codegen::ir::Signature::new(cranelift_codegen::isa::CallConv::Tail)
 }
 
 /// Puts what sets the third argument, the number of the entry, before the function: a

@@ -41,7 +41,7 @@ pub struct Assumptions<'a> {
     /// Values that registers have now: guesses at which window they point into.
     pub registers: &'a [u64; 32],
     /// Whether bases may point into any window, or mostly keep to the one they are in.
-    pub wandering: bool,
+    pub wide: bool,
     /// Whether to check the budget; only a measurement of what that costs may say no.
     pub budget: bool,
 }
@@ -247,7 +247,7 @@ impl<'a> Emitter<'a> {
         self.enter_node();
         self.take_from_budget();
         self.code = &node.block.code;
-        self.facts.enter(at);
+        self.facts.enter_node();
         for (index, instruction) in node.block.code.iter().enumerate() {
             self.at = index;
             if execute(self, *instruction).is_err() {

@@ -264,7 +264,7 @@ impl Translator {
         let assumptions = Assumptions {
             entries_base: self.library.leaders.base(),
             registers,
-            wandering: request.wide,
+            wide: request.wide,
             budget: self.options.exact,
         };
         let flow = Flow::new(region);

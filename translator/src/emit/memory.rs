@@ -100,7 +100,7 @@ impl Facts {
     }
 
     /// At the start of a node.
-    pub(super) fn enter(&mut self, _: usize) {
+    pub(super) fn enter_node(&mut self) {
         if self.reserves {
             self.epoch += 1;
         }
@@ -333,7 +333,7 @@ impl Emitter<'_> {
     /// address of what the base points to.
     fn check_base(&mut self, base: Value, at: i64, aligned: u32, i: Instruction) -> Value {
         let guess = self.guess(i);
-        if !self.assumptions.wandering {
+        if !self.assumptions.wide {
             let outside = self.outside(base, at, aligned, guess);
             self.side_exit_if(outside, Exit::Window);
             return self.native(base, guess);
