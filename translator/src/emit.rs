@@ -6,9 +6,10 @@
 //! caller goes on in place when the callee returns to where it should.
 //!
 //! Inside, registers are values from one block to the next ([`Flow`] says which). Every
-//! block begins by taking its length from the budget, and writes what it changed back to
-//! the context before it ends, so that leaving between blocks needs no more than an
-//! address. What cannot be done natively is left by a *side exit* before the instruction:
+//! block writes what it changed back to the context before it ends, so that leaving between
+//! blocks needs no more than an address. The budget is looked at by *gates*, blocks that
+//! control reaches in several ways, for all blocks behind them up to the next gates, and
+//! what was executed is taken from it where the next gate, or the way out, needs to know. What cannot be done natively is left by a *side exit* before the instruction:
 //! a cold block that writes back what is pending, never to come back.
 
 mod cpu;
@@ -89,6 +90,8 @@ struct Emitter<'a> {
     assumptions: &'a Assumptions<'a>,
     blocks: Vec<Block>,
     ends: Vec<Option<Box<Registry>>>,
+    /// What is left of the budget at the start of each gate.
+    budgets: Vec<Option<Value>>,
     exits: Vec<SideExit>,
     facts: Facts,
     context: Value,
@@ -107,7 +110,10 @@ struct Emitter<'a> {
     // What is known there.
     registers: Registry,
     pending: Registers,
+    /// What was left of the budget some instructions before the start of the block.
     budget: Value,
+    /// How many: all of the block as well once its code is written.
+    spent: usize,
     jump: Option<Val>,
     branch: Option<Val>,
 }
@@ -143,6 +149,7 @@ impl<'a> Emitter<'a> {
         Self {
             facts: Facts::new(flow),
             ends: flow.nodes.iter().map(|_| None).collect(),
+            budgets: vec![None; flow.nodes.len()],
             builder,
             flow,
             assumptions,
@@ -162,6 +169,7 @@ impl<'a> Emitter<'a> {
             registers: [None; COUNT],
             pending: 0,
             budget: context,
+            spent: 0,
             jump: None,
             branch: None,
         }
@@ -194,12 +202,8 @@ impl<'a> Emitter<'a> {
         let flow = self.flow;
         let budget_argument = [BlockArg::Value(budget)];
         let entries: Vec<usize> = self.entry_nodes();
-        for entry in &entries {
-            let block = self.blocks[*entry];
-            self.builder.append_block_param(block, types::I64);
-        }
-        for (node, block) in flow.nodes.iter().zip(&self.blocks) {
-            if !node.entry {
+        for (at, (node, block)) in flow.nodes.iter().zip(&self.blocks).enumerate() {
+            if node.gate == at {
                 self.builder.append_block_param(*block, types::I64);
             }
             for _ in numbers(node.parameters) {
@@ -245,7 +249,7 @@ impl<'a> Emitter<'a> {
         self.node = at;
         self.builder.switch_to_block(self.blocks[at]);
         self.enter_node();
-        self.take_from_budget();
+        self.look_at_budget();
         self.code = &node.block.code;
         self.facts.enter_node();
         for (index, instruction) in node.block.code.iter().enumerate() {
@@ -255,6 +259,7 @@ impl<'a> Emitter<'a> {
             }
         }
         self.at = node.block.code.len();
+        self.spent = node.spent + self.at;
         self.count_missed(self.at);
         self.write_back();
         for register in numbers(node.preload) {
@@ -274,27 +279,41 @@ impl<'a> Emitter<'a> {
         for register in numbers(node.available & !node.parameters) {
             self.registers[register] = inherited.and_then(|registers| registers[register]);
         }
-        let parameters = self.builder.block_params(self.blocks[self.node]);
-        self.budget = parameters[0];
-        for (register, value) in numbers(node.parameters).zip(&parameters[1..]) {
+        let mut parameters = self.builder.block_params(self.blocks[self.node]).iter();
+        if node.gate == self.node {
+            self.budgets[self.node] = parameters.next().copied();
+        }
+        for (register, value) in numbers(node.parameters).zip(parameters) {
             self.registers[register] = Some(Val::from(*value));
         }
+        let Some(budget) = self.budgets[node.gate] else {
+            unreachable!("a gate comes before the blocks that it looks at the budget for")
+        };
+        (self.budget, self.spent) = (budget, node.spent);
     }
 
-    /// Leaves if the block does not fit into the budget, else takes its length.
-    fn take_from_budget(&mut self) {
-        let length = self.flow.nodes[self.node].block.code.len() as i64;
-        if length == 0 {
-            return;
-        }
-        let before = self.budget;
-        self.budget = self.builder.ins().iadd_imm_s(before, -length);
-        if self.assumptions.budget {
+    /// Leaves a gate if what it lets through does not fit into the budget.
+    fn look_at_budget(&mut self) {
+        let room = self.flow.nodes[self.node].room as i64;
+        if room > 0 && self.assumptions.budget {
             let less = IntCC::SignedLessThan;
-            let short = self.builder.ins().icmp_imm_s(less, before, length);
+            let short = self.builder.ins().icmp_imm_s(less, self.budget, room);
             self.at = 0;
             self.side_exit_if(short, Exit::Budget);
         }
+    }
+
+    /// What is left of the budget at the end of the block.
+    fn left(&mut self) -> Value {
+        match self.spent {
+            0 => self.budget,
+            spent => self.builder.ins().iadd_imm_s(self.budget, -(spent as i64)),
+        }
+    }
+
+    /// Takes from the budget here what is left, for all that follows.
+    fn settle(&mut self) {
+        (self.budget, self.spent) = (self.left(), 0);
     }
 
     /// The value of a register, loaded if it is not at hand.
@@ -329,7 +348,10 @@ impl<'a> Emitter<'a> {
 
     /// The arguments that a block takes from here.
     fn arguments(&mut self, to: usize) -> Vec<BlockArg> {
-        let mut arguments = vec![BlockArg::Value(self.budget)];
+        let mut arguments = Vec::new();
+        if self.flow.nodes[to].gate == to {
+            arguments.push(BlockArg::Value(self.left()));
+        }
         for register in numbers(self.flow.nodes[to].parameters) {
             let value = self.register(register);
             arguments.push(BlockArg::Value(self.full(value)));
@@ -348,8 +370,8 @@ impl<'a> Emitter<'a> {
             },
             End::Return => {
                 let target = self.jump_target();
-                let budget = self.budget;
-                self.builder.ins().return_(&[target, budget]);
+                let left = self.left();
+                self.builder.ins().return_(&[target, left]);
             }
             End::Indirect => {
                 let target = self.jump_target();
@@ -389,6 +411,10 @@ impl<'a> Emitter<'a> {
             Target::Inside(node) => (self.blocks[node], Some(node), 0),
             Target::Outside(pc) => (self.builder.create_block(), None, pc),
         });
+        let gates = |node: usize| self.flow.nodes[node].gate == node;
+        if ways.iter().any(|(_, node, _)| node.is_some_and(gates)) {
+            self.settle();
+        }
         let arguments = ways.map(|(_, node, _)| node.map(|node| self.arguments(node)));
         let [then, other] = arguments.map(Option::unwrap_or_default);
         let blocks = ways.map(|(block, ..)| block);
@@ -446,8 +472,8 @@ impl<'a> Emitter<'a> {
     /// On to another region, never to come back.
     fn go_outside(&mut self, target: Val) {
         let code = self.look_up(target);
-        let (signature, context, budget) = (self.region_signature, self.context, self.budget);
-        let arguments = [context, budget];
+        let (signature, context, left) = (self.region_signature, self.context, self.left());
+        let arguments = [context, left];
         self.builder
             .ins()
             .return_call_indirect(signature, code, &arguments);
@@ -462,11 +488,11 @@ impl<'a> Emitter<'a> {
             .ins()
             .icmp(IntCC::UnsignedLessThan, stack, limit);
         self.leave_if(deep, callee, Exit::Depth);
-        let (signature, context, budget) = (self.region_signature, self.context, self.budget);
+        let (signature, context, left) = (self.region_signature, self.context, self.left());
         let call = self
             .builder
             .ins()
-            .call_indirect(signature, code, &[context, budget]);
+            .call_indirect(signature, code, &[context, left]);
         let results = self.builder.inst_results(call);
         let (returned, left) = (results[0], results[1]);
         let expected = self.flow.nodes[self.node].block.end_pc();
@@ -478,7 +504,7 @@ impl<'a> Emitter<'a> {
         self.builder.switch_to_block(elsewhere);
         self.builder.ins().return_(&[returned, left]);
         self.builder.switch_to_block(here);
-        self.budget = left;
+        (self.budget, self.spent) = (left, 0);
         self.go(back);
     }
 
@@ -504,8 +530,8 @@ impl<'a> Emitter<'a> {
     fn leave(&mut self, pc: Val, reason: Exit) {
         let pc = self.full(pc);
         let next = self.builder.ins().iadd_imm_s(pc, 4);
-        let budget = self.budget;
-        self.return_exited(pc, next, reason, budget);
+        let left = self.left();
+        self.return_exited(pc, next, reason, left);
     }
 
     fn leave_if(&mut self, condition: Value, pc: Val, reason: Exit) {
@@ -517,12 +543,12 @@ impl<'a> Emitter<'a> {
         self.builder.switch_to_block(on);
     }
 
-    fn return_exited(&mut self, pc: Value, next: Value, reason: Exit, budget: Value) {
+    fn return_exited(&mut self, pc: Value, next: Value, reason: Exit, left: Value) {
         self.store_context(offset_of!(Context, pc), pc);
         self.store_context(offset_of!(Context, next_pc), next);
         let reason = self.constant(reason as u64);
         self.store_context(offset_of!(Context, reason), reason);
         let exited = self.constant(EXITED);
-        self.builder.ins().return_(&[exited, budget]);
+        self.builder.ins().return_(&[exited, left]);
     }
 }

@@ -32,12 +32,23 @@ pub struct Node {
     pub body: Vec<usize>,
     /// The blocks that lead here directly.
     pub predecessors: Vec<usize>,
+    /// The block that looks at the budget for this one: itself, or one that every path here
+    /// leads through, with no other way in between.
+    pub gate: usize,
+    /// How many instructions are executed from the start of the gate to that of the block.
+    pub spent: usize,
+    /// For a gate: the most instructions that it lets through.
+    pub room: usize,
     footprint: Footprint,
     live: Registers,
 }
 
 /// How many instructions may be executed between entries without a loop.
 const FAR: usize = 384;
+
+/// How many instructions one look at the budget may let through. What is left of a budget
+/// that they do not fit in is interpreted.
+const ROOM: usize = 64;
 
 /// The flow of a region.
 #[derive(Debug)]
@@ -57,6 +68,7 @@ impl Flow {
         if flow.add_entries(&mut entered) {
             flow = Self::ordered(region.blocks, &entered);
         }
+        flow.place_gates();
         flow.find_dominators();
         flow.number_dominators();
         flow.find_liveness();
@@ -152,6 +164,31 @@ impl Flow {
                 }
             }
         }
+    }
+
+    /// Decides which blocks look at the budget: those that control reaches in several ways,
+    /// and those that are too far behind the last one that does.
+    fn place_gates(&mut self) {
+        for node in self.order.clone() {
+            let length = self.nodes[node].block.code.len();
+            let (gate, spent) = match self.nodes[node].predecessors[..] {
+                [from] if !self.nodes[node].entry => self.behind(from),
+                _ => (node, 0),
+            };
+            let fits = spent + length <= ROOM;
+            let (gate, spent) = if fits { (gate, spent) } else { (node, 0) };
+            (self.nodes[node].gate, self.nodes[node].spent) = (gate, spent);
+            let room = &mut self.nodes[gate].room;
+            *room = (*room).max(spent + length);
+        }
+    }
+
+    /// The gate of a block, and how far its end is behind it.
+    fn behind(&self, node: usize) -> (usize, usize) {
+        let Node {
+            gate, spent, block, ..
+        } = &self.nodes[node];
+        (*gate, spent + block.code.len())
     }
 
     /// Cooper, Harvey and Kennedy's algorithm; the root above all entries is `None`.
@@ -421,6 +458,9 @@ impl Node {
             span: (0, 0),
             body: Vec::new(),
             predecessors: Vec::new(),
+            gate: 0,
+            spent: 0,
+            room: 0,
             live: 0,
         }
     }

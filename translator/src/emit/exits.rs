@@ -14,8 +14,9 @@ pub(super) struct SideExit {
     /// How many instructions of the node have been executed.
     executed: usize,
     pending: Vec<(usize, Val)>,
-    /// What is left of the budget with the whole block taken from it.
+    /// What was left of the budget so many instructions before.
     budget: Value,
+    spent: usize,
     /// Where control goes after a delay slot.
     slot: Slot,
     reason: Exit,
@@ -56,6 +57,7 @@ impl Emitter<'_> {
             executed,
             pending,
             budget: self.budget,
+            spent: self.flow.nodes[self.node].spent + executed,
             slot,
             reason,
         });
@@ -73,7 +75,6 @@ impl Emitter<'_> {
             }
             self.count_missed(exit.executed);
             let block = &self.flow.nodes[exit.node].block;
-            let left = (block.code.len() - exit.executed) as i64;
             let pc = block.pc.wrapping_add(4 * exit.executed as u64);
             let next = match exit.slot {
                 Slot::No => Val::Imm(pc.wrapping_add(4)),
@@ -87,8 +88,9 @@ impl Emitter<'_> {
                 }
             };
             let (pc, next) = (self.constant(pc), self.full(next));
-            let budget = self.builder.ins().iadd_imm_s(exit.budget, left);
-            self.return_exited(pc, next, exit.reason, budget);
+            let spent = exit.spent as i64;
+            let left = self.builder.ins().iadd_imm_s(exit.budget, -spent);
+            self.return_exited(pc, next, exit.reason, left);
         }
     }
 }

@@ -457,9 +457,9 @@ impl Emitter<'_> {
     }
 
     /// How many steps are left after the instruction at hand.
-    fn left(&mut self) -> Value {
-        let left = (self.code.len() - self.at - 1) as i64;
-        self.builder.ins().iadd_imm_s(self.budget, left)
+    fn left_after(&mut self) -> Value {
+        let spent = (self.spent + self.at + 1) as i64;
+        self.builder.ins().iadd_imm_s(self.budget, -spent)
     }
 
     /// Loads and makes a reservation, if there is none. Its page is watched: native stores
@@ -477,7 +477,7 @@ impl Emitter<'_> {
         let (attribute, of) = self.attribute_and_place(place.base, i64::from(place.offset));
         let watched = self.builder.ins().bor_imm_u(attribute, i64::from(RESERVED));
         self.store_attribute(watched, of);
-        let (kind, left) = (self.constant(kind(width)), self.left());
+        let (kind, left) = (self.constant(kind(width)), self.left_after());
         let address = self.full(address);
         self.store_context(offset_of!(Context, linked), kind);
         self.store_context(offset_of!(Context, linked_address), address);
@@ -522,7 +522,7 @@ impl Emitter<'_> {
 
     /// After a store-conditional: no reservation, and its counters.
     fn end_link(&mut self) {
-        let (none, left) = (self.constant(0), self.left());
+        let (none, left) = (self.constant(0), self.left_after());
         self.store_context(offset_of!(Context, linked), none);
         self.store_context(offset_of!(Context, linked_address), none);
         self.count(offset_of!(Context, successes));
