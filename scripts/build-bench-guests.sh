@@ -12,7 +12,7 @@ shopt -s inherit_errexit
 
 GO_RELEASE=1.24.11
 GO_GUESTS=(alloc goroutines keccakloop sha256 sortmap)
-RUST_GUESTS=(bytecode hashtable mixed verifier)
+RUST_GUESTS=(bytecode hashtable ledger mixed verifier)
 
 root=$(cd "$(dirname "$0")/.." && pwd -P)
 # shellcheck source=scripts/guest-toolchain.sh

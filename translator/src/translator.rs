@@ -41,7 +41,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            hot: 1000,
+            hot: 2000,
             arena: 256 << 20,
             cache: None,
             cache_limit: 1 << 30,
