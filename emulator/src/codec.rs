@@ -139,6 +139,25 @@ fn write_plain(out: &mut dyn Write, state: &State, memory: &Memory) -> io::Resul
     out.write_all(&encode_rest(state))
 }
 
+/// A state without its memory, as in state files: the version, then all that follows the
+/// memory there. The last complete hint is not in it.
+#[must_use]
+pub fn encode_scalars(state: &State) -> Vec<u8> {
+    let mut out = vec![state.version.number()];
+    out.extend(encode_rest(state));
+    out
+}
+
+/// The state in the bytes of [`encode_scalars`].
+///
+/// # Errors
+/// When they are not such bytes, or of a version that this machine does not run.
+pub fn decode_scalars(bytes: &[u8]) -> Result<State, StateError> {
+    let mut input = Input(bytes);
+    let version = read_version_byte(&mut input)?;
+    read_rest(input, version)
+}
+
 /// Everything after the memory.
 fn encode_rest(state: &State) -> Vec<u8> {
     let mut out = Vec::new();
@@ -168,9 +187,18 @@ fn encode_rest(state: &State) -> Vec<u8> {
 
 fn read_plain(input: impl Read) -> Result<(State, Memory), StateError> {
     let mut input = Input(input);
-    let number = input.u8("the version")?;
-    let version = StateVersion::from_number(number).ok_or(StateError::Version(number))?;
+    let version = read_version_byte(&mut input)?;
     let memory = read_memory(&mut input)?;
+    Ok((read_rest(input, version)?, memory))
+}
+
+fn read_version_byte<R: Read>(input: &mut Input<R>) -> Result<StateVersion, StateError> {
+    let number = input.u8("the version")?;
+    StateVersion::from_number(number).ok_or(StateError::Version(number))
+}
+
+/// Everything after the memory, up to the end of the input.
+fn read_rest<R: Read>(mut input: Input<R>, version: StateVersion) -> Result<State, StateError> {
     let mut state = State::new(version, 0, 0);
     state.preimage_key = input.array("the pre-image key")?;
     state.preimage_offset = input.u64("the pre-image offset")?;
@@ -192,7 +220,7 @@ fn read_plain(input: impl Read) -> Result<(State, Memory), StateError> {
     state.right = read_threads(&mut input)?;
     state.last_hint = read_hint(&mut input)?;
     input.end()?;
-    Ok((state, memory))
+    Ok(state)
 }
 
 fn read_memory<R: Read>(input: &mut Input<R>) -> Result<Memory, StateError> {

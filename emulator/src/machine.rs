@@ -154,6 +154,19 @@ impl Machine {
             .debug_info(pages, self.reader.counts(), self.state.step)
     }
 
+    /// The counters behind [`Machine::debug_info`].
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Goes on with the counters of a machine that has come to the same state, with the
+    /// pre-image that it read last, if any, and with how many pre-images it asked for.
+    pub fn resume(&mut self, stats: Stats, held: Option<(Hash, Vec<u8>)>, requests: (u64, u64)) {
+        self.stats = stats;
+        self.reader.resume(held, requests);
+    }
+
     /// The state's witness and hash.
     pub fn witness(&mut self) -> ([u8; WITNESS_BYTES], Hash) {
         let witness = self.state.witness(&self.memory.root());

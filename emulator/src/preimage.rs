@@ -147,6 +147,23 @@ impl PreimageReader {
         &self.value
     }
 
+    /// The key of the pre-image that was read last, if there was one.
+    #[must_use]
+    pub fn key(&self) -> Option<&Hash> {
+        (!self.value.is_empty()).then_some(&self.key)
+    }
+
+    /// Takes over a pre-image that an earlier reader has read last, and goes on counting.
+    pub fn resume(&mut self, held: Option<(Hash, Vec<u8>)>, counts: (u64, u64)) {
+        *self = Self::default();
+        (self.requests, self.total_size) = counts;
+        if let Some((key, value)) = held {
+            self.value = (value.len() as u64).to_be_bytes().into();
+            self.value.extend_from_slice(&value);
+            self.key = key;
+        }
+    }
+
     /// How many pre-images were asked for, and their bytes.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {

@@ -1,6 +1,6 @@
 //! The counters of `--debug-info` (`mipsevm/debug.go`, `multithreaded/stats.go`).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The contents of a debug-info file, keys in the reference's order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,7 +34,7 @@ pub const CODE_REGION_END: u64 = 128 << 20;
 const TRACKED_THREADS: usize = 5;
 
 /// What is counted while running.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stats {
     /// Thread and step of its last load-linked, least recently used first.
     linked: Vec<(u64, u64)>,
@@ -51,6 +51,32 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Counters at zero that go on where these stand.
+    #[must_use]
+    pub fn continued(&self) -> Self {
+        Self {
+            linked: self.linked.clone(),
+            active_thread: self.active_thread,
+            thread_0_left: self.thread_0_left,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what was counted later by counters that went on where these stand.
+    pub fn join(&mut self, later: &Self) {
+        *self = Self {
+            rmw_success: self.rmw_success + later.rmw_success,
+            rmw_fail: self.rmw_fail + later.rmw_fail,
+            max_steps_between: self.max_steps_between.max(later.max_steps_between),
+            invalidations: self.invalidations + later.invalidations,
+            preemptions: self.preemptions + later.preemptions,
+            idle_steps_thread_0: self.idle_steps_thread_0 + later.idle_steps_thread_0,
+            icache_misses: self.icache_misses + later.icache_misses,
+            highest_miss: self.highest_miss.max(later.highest_miss),
+            ..later.continued()
+        };
+    }
+
     pub(crate) fn load_linked(&mut self, thread: u64, step: u64) {
         self.linked.retain(|(id, _)| *id != thread);
         if self.linked.len() == TRACKED_THREADS {
