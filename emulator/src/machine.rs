@@ -154,17 +154,19 @@ impl Machine {
             .debug_info(pages, self.reader.counts(), self.state.step)
     }
 
-    /// The counters behind [`Machine::debug_info`].
-    #[must_use]
-    pub fn stats(&self) -> &Stats {
-        &self.stats
+    /// Goes on where a machine with these counters has come to the same state, in the
+    /// pre-image that it read last, if it read one. Counting begins at zero.
+    pub fn resume(&mut self, stats: &Stats, held: Option<(Hash, Vec<u8>)>) {
+        self.stats = stats.continued();
+        self.reader.resume(held);
     }
 
-    /// Goes on with the counters of a machine that has come to the same state, with the
-    /// pre-image that it read last, if any, and with how many pre-images it asked for.
-    pub fn resume(&mut self, stats: Stats, held: Option<(Hash, Vec<u8>)>, requests: (u64, u64)) {
-        self.stats = stats;
-        self.reader.resume(held, requests);
+    /// What was counted since the last call: the counters behind [`Machine::debug_info`],
+    /// how many pre-images were asked for, and their bytes.
+    pub fn take_counters(&mut self) -> (Stats, (u64, u64)) {
+        let next = self.stats.continued();
+        let stats = std::mem::replace(&mut self.stats, next);
+        (stats, self.reader.take_counts())
     }
 
     /// The state's witness and hash.

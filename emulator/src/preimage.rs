@@ -153,15 +153,20 @@ impl PreimageReader {
         (!self.value.is_empty()).then_some(&self.key)
     }
 
-    /// Takes over a pre-image that an earlier reader has read last, and goes on counting.
-    pub fn resume(&mut self, held: Option<(Hash, Vec<u8>)>, counts: (u64, u64)) {
+    /// Goes on in a pre-image that an earlier reader has read last.
+    pub(crate) fn resume(&mut self, held: Option<(Hash, Vec<u8>)>) {
         *self = Self::default();
-        (self.requests, self.total_size) = counts;
         if let Some((key, value)) = held {
             self.value = (value.len() as u64).to_be_bytes().into();
             self.value.extend_from_slice(&value);
             self.key = key;
         }
+    }
+
+    pub(crate) fn take_counts(&mut self) -> (u64, u64) {
+        let counts = self.counts();
+        (self.requests, self.total_size) = (0, 0);
+        counts
     }
 
     /// How many pre-images were asked for, and their bytes.
