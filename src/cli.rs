@@ -93,8 +93,8 @@ pub struct LoadElf {
 }
 
 /// What the patterns of `run` look like.
-const PATTERN: &str =
-    "'never', 'always', '=123' at exactly step 123, '%123' at step 0 and every 123 steps";
+const PATTERN: &str = "'never', 'always', '=123' at exactly step 123, '%123' at step 0 and every 123 steps; \
+     several with commas between them";
 
 #[derive(Debug, Args)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]

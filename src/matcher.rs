@@ -1,9 +1,10 @@
-//! Step matchers: `never`, `always`, `=N`, `%N` (`cannon/cmd/matcher.go`).
+//! Step matchers: `never`, `always`, `=N`, `%N` (`cannon/cmd/matcher.go`), and, which the
+//! reference does not have, several with commas between them.
 
 use std::str::FromStr;
 
 /// Which steps something happens at. The step counter is compared before the step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Matcher {
     /// No step.
     Never,
@@ -13,6 +14,8 @@ pub enum Matcher {
     At(u64),
     /// Step 0 and every multiple. Never 0 itself.
     Every(u64),
+    /// Each step that one of these matches.
+    Any(Vec<Matcher>),
 }
 
 /// Why a matcher cannot be read.
@@ -32,25 +35,43 @@ pub enum MatcherError {
 impl Matcher {
     /// Whether a step matches.
     #[must_use]
-    pub const fn matches(self, step: u64) -> bool {
+    pub fn matches(&self, step: u64) -> bool {
         match self {
             Matcher::Never => false,
             Matcher::Always => true,
-            Matcher::At(at) => step == at,
-            Matcher::Every(interval) => step.is_multiple_of(interval),
+            Matcher::At(at) => step == *at,
+            Matcher::Every(interval) => step.is_multiple_of(*interval),
+            Matcher::Any(matchers) => matchers.iter().any(|matcher| matcher.matches(step)),
         }
+    }
+
+    /// The single steps that are asked for, ascending.
+    #[must_use]
+    pub fn single_steps(&self) -> Vec<u64> {
+        let mut steps = match self {
+            Matcher::At(at) => vec![*at],
+            Matcher::Any(matchers) => matchers.iter().flat_map(Self::single_steps).collect(),
+            Matcher::Never | Matcher::Always | Matcher::Every(_) => Vec::new(),
+        };
+        steps.sort_unstable();
+        steps.dedup();
+        steps
     }
 
     /// The first matching step after `step`, or the largest number.
     #[must_use]
-    pub fn next_after(self, step: u64) -> u64 {
+    pub fn next_after(&self, step: u64) -> u64 {
         match self {
             Matcher::Always => step.saturating_add(1),
-            Matcher::At(at) if at > step => at,
+            Matcher::At(at) if *at > step => *at,
             Matcher::Every(interval) => (step / interval)
                 .checked_add(1)
-                .and_then(|times| times.checked_mul(interval))
+                .and_then(|times| times.checked_mul(*interval))
                 .unwrap_or(u64::MAX),
+            Matcher::Any(matchers) => {
+                let next = matchers.iter().map(|matcher| matcher.next_after(step));
+                next.min().unwrap_or(u64::MAX)
+            }
             Matcher::Never | Matcher::At(_) => u64::MAX,
         }
     }
@@ -61,6 +82,10 @@ impl FromStr for Matcher {
 
     fn from_str(text: &str) -> Result<Self, MatcherError> {
         let number = |digits| go_number(digits).ok_or_else(|| MatcherError::Number(text.into()));
+        if text.contains(',') {
+            let matchers = text.split(',').map(str::parse);
+            return Ok(Matcher::Any(matchers.collect::<Result<_, _>>()?));
+        }
         match (text, text.split_at_checked(1)) {
             ("" | "never", _) => Ok(Matcher::Never),
             ("always", _) => Ok(Matcher::Always),
@@ -121,6 +146,10 @@ mod tests {
             ("=017", Matcher::At(15)),
             ("=1_000", Matcher::At(1000)),
             ("=18446744073709551615", Matcher::At(u64::MAX)),
+            (
+                "=5,%10",
+                Matcher::Any(vec![Matcher::At(5), Matcher::Every(10)]),
+            ),
         ] {
             assert_eq!(text.parse(), Ok(want), "{text}");
         }
@@ -143,6 +172,8 @@ mod tests {
             "é",
             "=é",
             "=0b2",
+            "=1;=2",
+            "=1,2",
         ] {
             assert!(text.parse::<Matcher>().is_err(), "{text}");
         }
@@ -155,6 +186,7 @@ mod tests {
             Matcher::Always,
             Matcher::At(7),
             Matcher::Every(5),
+            Matcher::Any(vec![Matcher::At(7), Matcher::Every(5), Matcher::Never]),
         ] {
             for step in 0..20 {
                 let next = matcher.next_after(step);

@@ -52,7 +52,7 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
         );
     }
     let (state, memory) = files::read_state(&args.input)?;
-    let progress = Progress::new(&state, args.stop_at);
+    let progress = Progress::new(&state, &args.stop_at);
     let logger = progress.logger(logger);
     logger.vm(
         "Loaded input state",
@@ -125,9 +125,9 @@ fn check_flags(args: &cli::Run) -> Result<()> {
     if !args.snapshot_fmt.is_empty() {
         files::packing(Path::new(&args.snapshot_fmt)).context("invalid --snapshot-fmt")?;
     }
-    check_format("--snapshot-fmt", &args.snapshot_fmt, args.snapshot_at)?;
+    check_format("--snapshot-fmt", &args.snapshot_fmt, &args.snapshot_at)?;
     if args.proof_fmt != "-" {
-        check_format("--proof-fmt", &args.proof_fmt, args.proof_at)?;
+        check_format("--proof-fmt", &args.proof_fmt, &args.proof_at)?;
     }
     files::check_place(&args.debug_info)?;
     files::check_place(&args.stats_file)?;
@@ -141,14 +141,18 @@ fn check_flags(args: &cli::Run) -> Result<()> {
 }
 
 /// Whether files of such names can be written at such steps, and do not overwrite each other.
-fn check_format(flag: &str, format: &str, steps: Matcher) -> Result<()> {
+fn check_format(flag: &str, format: &str, steps: &Matcher) -> Result<()> {
     let numbered = format.contains("%d");
     match steps {
         Matcher::Never => Ok(()),
-        Matcher::Always | Matcher::Every(_) if !numbered && !format.is_empty() => bail!(
-            "invalid {flag} {format:?}: without %d for the step, each file would overwrite the last"
-        ),
-        Matcher::At(step) => files::check_place(&file_name(format, step)),
+        Matcher::Always | Matcher::Every(_) | Matcher::Any(_)
+            if !numbered && !format.is_empty() =>
+        {
+            bail!(
+                "invalid {flag} {format:?}: without %d for the step, each file would overwrite the last"
+            )
+        }
+        Matcher::At(step) => files::check_place(&file_name(format, *step)),
         // A folder that is named by the step may be there for the steps that matter.
         _ if format
             .rsplit_once('/')
@@ -272,7 +276,12 @@ impl Session<'_> {
     /// The step before which something happens next.
     fn next_event(&self, step: u64) -> u64 {
         let Self { args, .. } = self;
-        let matchers = [args.info_at, args.stop_at, args.snapshot_at, args.proof_at];
+        let matchers = [
+            &args.info_at,
+            &args.stop_at,
+            &args.snapshot_at,
+            &args.proof_at,
+        ];
         let slice = match (&self.calls, &self.profile) {
             (Some(_), _) => 1,
             (None, Some(profile)) => profile.interval(),
@@ -286,10 +295,11 @@ impl Session<'_> {
     /// that and reads the final state, others will wonder.
     fn warn_of_missing_proof(&self) {
         let state = self.machine.state();
-        if let Matcher::At(step) = self.args.proof_at
-            && state.exited
-            && step >= state.step
-        {
+        if !state.exited {
+            return;
+        }
+        let steps = self.args.proof_at.single_steps().into_iter();
+        for step in steps.filter(|step| *step >= state.step) {
             let fields = [
                 ("module", "vm".into()),
                 ("step", step.into()),

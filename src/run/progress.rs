@@ -16,13 +16,13 @@ pub struct Progress(Option<ProgressBar>);
 
 impl Progress {
     /// Progress from a state on, towards where the run stops.
-    pub fn new(state: &State, stop: Matcher) -> Self {
+    pub fn new(state: &State, stop: &Matcher) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self(None);
         }
         let end = match stop {
             // op-challenger's first question is near 2^42, where no run arrives.
-            Matcher::At(step) if step > state.step && step < 1 << 40 => Some(step),
+            Matcher::At(step) if *step > state.step && *step < 1 << 40 => Some(*step),
             _ => None,
         };
         let bar = ProgressBar::with_draw_target(end, ProgressDrawTarget::stderr_with_hz(4));
