@@ -112,6 +112,10 @@ fn matchers_match_before_the_step() {
         files(&["--proof-at", "=1_0", "--stop-at", "=0xb"]),
         ["proof-10.json"]
     );
+    assert_eq!(
+        files(&["--proof-at", "=3,=1,%4", "--stop-at", "=7"]),
+        ["proof-0.json", "proof-1.json", "proof-3.json", "proof-4.json"]
+    );
     assert!(
         files(&[
             "--proof-at",
