@@ -1,5 +1,10 @@
 use super::*;
-use crate::hash::{hash_pair, zero_hash};
+use crate::hash::{keccak256, zero_hash};
+
+/// A node by definition, with one hash after the other.
+fn hash_pair(left: &Hash, right: &Hash) -> Hash {
+    keccak256(&[*left, *right].concat())
+}
 
 /// The root by definition, from all leaves of one page at a page index.
 fn root_of_page(index: u64, bytes: &Page) -> Hash {
