@@ -20,6 +20,10 @@ pub const LANES: usize = 8;
 
 /// Two nodes of a tree.
 pub type Pair = [u8; 64];
+/// Pairs of leaves of the trees that [`Kernel::roots`] hashes: those of a page.
+pub const PAIRS: usize = 64;
+/// The leaves of a tree.
+pub type Leaves = [Pair; PAIRS];
 
 /// What the pairs are hashed with. All kernels give the same hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +85,28 @@ impl Kernel {
             Self::Portable => portable::hash(pairs, &mut hashes),
         }
         hashes
+    }
+
+    /// The roots of as many trees as there are lanes.
+    ///
+    /// Each tree has a lane to itself, so only leaves and roots are moved into and out of
+    /// the order of lanes.
+    ///
+    /// # Panics
+    /// If the processor does not have the kernel.
+    #[must_use]
+    pub fn roots(self, trees: &[&Leaves; LANES]) -> [Hash; LANES] {
+        let mut roots = [[0; 32]; LANES];
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::roots(trees, &mut roots),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::roots(trees, &mut roots),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 | Self::Avx2 => unreachable!("no such processor"),
+            Self::Portable => portable::roots(trees, &mut roots),
+        }
+        roots
     }
 }
 
@@ -176,32 +202,63 @@ macro_rules! permutation {
 }
 use permutation;
 
+/// Defines `roots_of`, from trees to their roots with a lane for each, over `permutation`
+/// and the functions `splat`, `load` and `unload` where it stands.
+macro_rules! roots_of {
+    ($lanes:literal $(, #[$feature:meta])?) => {
+        $(#[$feature])?
+        pub(super) fn roots_of(
+            trees: &[&$crate::keccak::Leaves; $lanes],
+        ) -> [$crate::hash::Hash; $lanes] {
+            let mut nodes = [[splat(0); 4]; $crate::keccak::PAIRS];
+            for (pair, node) in nodes.iter_mut().enumerate() {
+                *node = permutation(load(trees.map(|leaves| &leaves[pair])));
+            }
+            let mut width = nodes.len() / 2;
+            while width > 0 {
+                for node in 0..width {
+                    let [[a, b, c, d], [e, f, g, h]] = [nodes[2 * node], nodes[2 * node + 1]];
+                    nodes[node] = permutation([a, b, c, d, e, f, g, h]);
+                }
+                width /= 2;
+            }
+            unload(nodes[0])
+        }
+    };
+}
+use roots_of;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::hash::keccak256;
 
-    #[test]
-    fn every_kernel_agrees_with_sha3() {
+    /// Bytes that look random and are the same every time.
+    fn bytes() -> impl FnMut() -> u8 {
         let mut seed = 1u64;
-        let mut byte = || {
+        move || {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (seed >> 56) as u8
-        };
+        }
+    }
+
+    fn kernels() -> impl Iterator<Item = Kernel> {
         let available = |kernel: &Kernel| kernel.is_available();
-        for kernel in Kernel::ALL.into_iter().filter(available) {
-            for count in (0..=20).cycle().take(210) {
-                let pairs: Vec<Pair> = (0..count)
-                    .map(|_| std::array::from_fn(|_| byte()))
-                    .collect();
+        Kernel::ALL.into_iter().filter(available)
+    }
+
+    #[test]
+    fn every_kernel_agrees_with_sha3() {
+        let mut byte = bytes();
+        for (kernel, count) in kernels().flat_map(|kernel| (0..=20).map(move |n| (kernel, n))) {
+            for _ in 0..10 {
+                let random = (0..count).map(|_| std::array::from_fn(|_| byte()));
+                let pairs: Vec<Pair> = random.collect();
                 let pairs: Vec<&Pair> = pairs.iter().collect();
                 for pairs in pairs.chunks(LANES) {
                     let wanted = pairs.iter().map(|pair| keccak256(&pair[..]));
-                    let hashes = kernel.hash(pairs);
-                    assert!(
-                        wanted.eq(hashes.into_iter().take(pairs.len())),
-                        "{kernel:?}, {count}"
-                    );
+                    let hashes = kernel.hash(pairs).into_iter().take(pairs.len());
+                    assert!(wanted.eq(hashes), "{kernel:?}, {count} pairs");
                 }
             }
         }
@@ -209,11 +266,26 @@ mod tests {
 
     #[test]
     fn no_pairs_have_no_hashes() {
-        for kernel in Kernel::ALL
-            .into_iter()
-            .filter(|kernel| kernel.is_available())
-        {
+        for kernel in kernels() {
             assert_eq!(kernel.hash(&[]), [[0; 32]; LANES]);
+        }
+    }
+
+    #[test]
+    fn every_kernel_finds_the_roots_of_trees() {
+        let root = |leaves: &Leaves| {
+            let mut level = leaves.as_flattened().to_vec();
+            while level.len() > 32 {
+                level = level.chunks(64).flat_map(keccak256).collect();
+            }
+            level
+        };
+        let mut byte = bytes();
+        for kernel in kernels() {
+            let trees: [Leaves; LANES] =
+                std::array::from_fn(|_| std::array::from_fn(|_| std::array::from_fn(|_| byte())));
+            let roots = kernel.roots(&trees.each_ref());
+            assert!(trees.iter().map(root).eq(roots), "{kernel:?}");
         }
     }
 

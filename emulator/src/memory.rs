@@ -8,8 +8,10 @@
 //! A page exists once it has been stored to. Existence shows in state files only: to the
 //! tree a page of zeros and an absent page are equal.
 
+mod heap;
 mod mapping;
 mod merkle;
+mod upper;
 
 pub use mapping::{WINDOWS, Window};
 pub use merkle::{PROOF_BYTES, fold_branch};

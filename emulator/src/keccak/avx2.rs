@@ -5,7 +5,7 @@
     reason = "vector loads and stores, and calls that need the processor's feature"
 )]
 
-use super::{LANES, Pair, permutation, portable};
+use super::{LANES, Leaves, Pair, permutation, portable, roots_of};
 use crate::hash::Hash;
 use std::arch::x86_64::{
     __m256i, _mm256_andnot_si256, _mm256_loadu_si256, _mm256_or_si256, _mm256_permute2x128_si256,
@@ -25,6 +25,14 @@ pub(super) fn hash(pairs: &[&Pair], hashes: &mut [Hash; LANES]) {
             // SAFETY: the processor has AVX2.
             _ => *hashes = unsafe { hash_four(fill(pairs)) },
         }
+    }
+}
+
+pub(super) fn roots(trees: &[&Leaves; LANES], roots: &mut [Hash; LANES]) {
+    assert!(is_available(), "the processor has no AVX2");
+    for (trees, roots) in trees.as_chunks().0.iter().zip(roots.as_chunks_mut().0) {
+        // SAFETY: the processor has AVX2.
+        *roots = unsafe { roots_of(trees) };
     }
 }
 
@@ -76,6 +84,7 @@ fn transpose([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
 }
 
 permutation!(__m256i, #[target_feature(enable = "avx2")]);
+roots_of!(4, #[target_feature(enable = "avx2")]);
 
 #[inline]
 #[target_feature(enable = "avx2")]

@@ -6,7 +6,7 @@
     reason = "vector loads and stores, and calls that need the processor's features"
 )]
 
-use super::{LANES, Pair};
+use super::{LANES, Leaves, Pair};
 use crate::hash::Hash;
 
 pub(super) fn is_available() -> bool {
@@ -23,6 +23,12 @@ pub(super) fn hash(pairs: &[&Pair], hashes: &mut [Hash; LANES]) {
             _ => *hashes = wide::hash(pairs),
         }
     }
+}
+
+pub(super) fn roots(trees: &[&Leaves; LANES], roots: &mut [Hash; LANES]) {
+    assert!(is_available(), "the processor has no AVX-512 F and VL");
+    // SAFETY: the processor has both.
+    *roots = unsafe { wide::roots_of(trees) };
 }
 
 /// Vectors of four words.
@@ -75,7 +81,7 @@ mod narrow {
 /// Vectors of eight words.
 mod wide {
     use crate::hash::Hash;
-    use crate::keccak::{LANES, Pair, permutation};
+    use crate::keccak::{LANES, Pair, permutation, roots_of};
     use std::arch::x86_64::{
         __m512i, _mm512_loadu_si512, _mm512_rol_epi64, _mm512_set1_epi64, _mm512_shuffle_i64x2,
         _mm512_storeu_si512, _mm512_ternarylogic_epi64, _mm512_unpackhi_epi64,
@@ -140,6 +146,7 @@ mod wide {
     }
 
     permutation!(__m512i, #[target_feature(enable = "avx512f,avx512vl")]);
+    roots_of!(8, #[target_feature(enable = "avx512f,avx512vl")]);
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512vl")]
