@@ -151,7 +151,17 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Takes in the pages that changed.
+    /// Takes in the root of a page that the caller knows.
+    pub(super) fn set(&mut self, page: u64, root: &Hash) {
+        self.upper.set(page, root);
+    }
+
+    /// The root of a page, as last taken in.
+    pub(super) fn page_root(&self, page: u64) -> Hash {
+        self.upper.page(page)
+    }
+
+    /// Takes in the pages that changed, and hashes up to the root.
     pub(super) fn update<'a>(&mut self, dirty: &[u64], bytes: impl Fn(u64) -> &'a Page + Sync) {
         if dirty.len() <= KEPT_PAGES / 4 {
             self.kept.update(dirty, bytes);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::hash::{keccak256, zero_hash};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A node by definition, with one hash after the other.
 fn hash_pair(left: &Hash, right: &Hash) -> Hash {
@@ -233,5 +233,101 @@ fn stores_to_code_are_reported() {
         memory.unmark_code(5);
         assert_eq!(memory.store(5 << 12, Width::Byte, 1), Stored::Data);
         assert_eq!(memory.page_count(), 1);
+    }
+}
+
+#[test]
+fn changes_and_roots_do_not_disturb_each_other() {
+    for mut memory in both() {
+        let mut numbers = Numbers(4);
+        let (mut all, mut changed) = (BTreeMap::new(), BTreeSet::new());
+        let mut store = |memory: &mut Memory, changed: &mut BTreeSet<u64>| {
+            let (page, byte) = (numbers.page(), numbers.next() as u8);
+            let _ = memory.store(page << PAGE_SHIFT, Width::Byte, u64::from(byte));
+            all.insert((page, 0), byte);
+            changed.insert(page);
+            all.clone()
+        };
+        store(&mut memory, &mut changed);
+        assert_eq!(memory.take_changes(), [], "nobody asked for changes yet");
+        memory.track_changes();
+        changed.clear();
+        let mut acts = Numbers(5);
+        for _ in 0..2000 {
+            match acts.below(20) {
+                0 => {
+                    let wanted: Vec<u64> = std::mem::take(&mut changed).into_iter().collect();
+                    assert_eq!(memory.take_changes(), wanted);
+                    assert_eq!(memory.take_changes(), []);
+                }
+                1 => drop(memory.proof(acts.page() << PAGE_SHIFT)),
+                2 => {
+                    let all = store(&mut memory, &mut changed);
+                    assert_eq!(memory.root(), root_of_bytes(&all));
+                }
+                _ => drop(store(&mut memory, &mut changed)),
+            }
+        }
+    }
+}
+
+#[test]
+fn changes_that_nobody_takes_do_not_pile_up() {
+    let mut memory = Memory::new();
+    memory.track_changes();
+    for value in 0..100 {
+        let _ = memory.store(4096, Width::Double, value);
+        memory.root();
+    }
+    assert_eq!(memory.take_changes(), [1]);
+    for value in 0..100 {
+        let _ = memory.store(8192, Width::Double, value);
+        assert_eq!(memory.take_changes(), [2]);
+    }
+    let mut scratch = Memory::new();
+    let _ = scratch.store(4096, Width::Double, 99);
+    let _ = scratch.store(8192, Width::Double, 99);
+    assert_eq!(memory.root(), scratch.root());
+}
+
+#[test]
+fn restored_pages_are_trusted_until_they_change() {
+    let mut numbers = Numbers(6);
+    for mut memory in both() {
+        memory.track_changes();
+        let mut wanted = Memory::without_reservation();
+        for _ in 0..50 {
+            let page = numbers.page();
+            wanted.page_mut(page)[..8].copy_from_slice(&numbers.next().to_be_bytes());
+        }
+        for page in wanted.page_indexes() {
+            let root = wanted.page_root(page);
+            assert_eq!(root, page_root(wanted.page(page).unwrap()));
+            memory.restore_page(page, wanted.page(page).unwrap(), root);
+        }
+        assert_eq!(memory.page_indexes(), wanted.page_indexes());
+        assert_eq!(memory.root(), wanted.root());
+        assert_eq!(memory.take_changes(), []);
+        let page = wanted.page_indexes()[7];
+        for memory in [&mut memory, &mut wanted] {
+            let _ = memory.store(page << PAGE_SHIFT, Width::Double, 7);
+        }
+        assert_eq!(memory.root(), wanted.root());
+        assert_eq!(memory.take_changes(), [page]);
+        memory.restore_page(page, &[0; PAGE_SIZE], [9; 32]);
+        assert_eq!(
+            memory.page_root(page),
+            [9; 32],
+            "the root given is believed"
+        );
+    }
+}
+
+#[test]
+fn restoring_a_page_of_code_is_reported() {
+    for mut memory in both() {
+        memory.mark_code(5);
+        memory.restore_page(5, &[0; PAGE_SIZE], *zero_hash(7));
+        assert_eq!(memory.take_code_writes().len(), PAGE_SIZE / 8);
     }
 }

@@ -71,6 +71,14 @@ impl Upper {
         }
     }
 
+    /// The root of a page.
+    pub(super) fn page(&self, page: u64) -> Hash {
+        match self.cluster(index(page) >> CLUSTER_LEVELS) {
+            Some(cluster) => cluster[leaf(page)],
+            None => *zero_hash(PAGE_LEVELS),
+        }
+    }
+
     /// Calls `put` with the siblings of the nodes from a page to below the root.
     pub(super) fn siblings(&self, page: u64, mut put: impl FnMut(&Hash)) {
         let (mut node, mut level) = (index(page), PAGE_LEVELS);
