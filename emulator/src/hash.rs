@@ -1,5 +1,6 @@
 //! keccak256, as Ethereum uses it, and the hashes of empty subtrees.
 
+use crate::keccak::Kernel;
 use sha3::{Digest, Keccak256};
 use std::sync::LazyLock;
 
@@ -18,7 +19,7 @@ pub fn hash_pair(left: &Hash, right: &Hash) -> Hash {
     let mut both = [0u8; 64];
     both[..32].copy_from_slice(left);
     both[32..].copy_from_slice(right);
-    keccak256(&both)
+    Kernel::best().hash(&[&both])[0]
 }
 
 /// Levels of hashing between a 32-byte leaf of memory and the root.

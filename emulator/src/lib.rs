@@ -15,6 +15,7 @@ pub mod cpu;
 pub mod hash;
 pub mod image;
 pub mod isa;
+pub mod keccak;
 pub mod leaders;
 pub mod machine;
 pub mod memory;

@@ -8,8 +8,11 @@
 //! A page exists once it has been stored to. Existence shows in state files only: to the
 //! tree a page of zeros and an absent page are equal.
 
+mod heap;
 mod mapping;
 mod merkle;
+mod page_list;
+mod upper;
 
 pub use mapping::{WINDOWS, Window};
 pub use merkle::{PROOF_BYTES, fold_branch};
@@ -18,6 +21,7 @@ use crate::cpu::Width;
 use crate::hash::Hash;
 use mapping::Mapping;
 use merkle::Tree;
+use page_list::PageList;
 use std::collections::BTreeMap;
 
 /// Bytes of a page.
@@ -29,7 +33,7 @@ pub type Page = [u8; PAGE_SIZE];
 
 /// The page exists.
 const PRESENT: u8 = 1;
-/// The page has changed since the last root.
+/// The page is among `Memory::dirty`: whoever asks for changed pages will be told.
 const DIRTY: u8 = 2;
 /// Decoded or translated code was made from the page.
 const CODE: u8 = 4;
@@ -59,7 +63,13 @@ pub struct Memory {
     mapping: Mapping,
     far: BTreeMap<u64, FarPage>,
     pages: Vec<u64>,
+    /// The pages that have the attribute DIRTY. It serves two who ask independently of each
+    /// other, so when one does, the pages go over to the lists of both.
     dirty: Vec<u64>,
+    /// Pages that the tree has yet to take in.
+    unhashed: PageList,
+    /// Pages for [`Memory::take_changes`], if somebody asks for them.
+    changes: Option<PageList>,
     code_writes: Vec<u64>,
     tree: Tree,
 }
@@ -90,6 +100,8 @@ impl Memory {
             far: BTreeMap::new(),
             pages: Vec::new(),
             dirty: Vec::new(),
+            unhashed: PageList::default(),
+            changes: None,
             code_writes: Vec::new(),
             tree: Tree::default(),
         }
@@ -145,15 +157,7 @@ impl Memory {
 
     /// Makes the page exist and marks it dirty.
     fn touch(&mut self, page: u64) -> Stored {
-        let attributes = self.attributes_mut(page);
-        let before = *attributes;
-        *attributes |= READY;
-        if before & PRESENT == 0 {
-            self.pages.push(page);
-            if let Some(offset) = self.mapping.offset(page << PAGE_SHIFT) {
-                self.mapping.populate(offset);
-            }
-        }
+        let before = self.set_attributes(page, READY);
         if before & DIRTY == 0 {
             self.dirty.push(page);
         }
@@ -162,6 +166,20 @@ impl Memory {
         } else {
             Stored::Code
         }
+    }
+
+    /// Sets attributes of a page, PRESENT among them, and says which it had.
+    fn set_attributes(&mut self, page: u64, set: u8) -> u8 {
+        let attributes = self.attributes_mut(page);
+        let before = *attributes;
+        *attributes |= set;
+        if before & PRESENT == 0 {
+            self.pages.push(page);
+            if let Some(offset) = self.mapping.offset(page << PAGE_SHIFT) {
+                self.mapping.populate(offset);
+            }
+        }
+        before
     }
 
     fn attributes_mut(&mut self, page: u64) -> &mut u8 {
@@ -212,13 +230,32 @@ impl Memory {
     /// Makes a page exist, as a store of its bytes would, and gives its bytes to write.
     pub fn page_mut(&mut self, page: u64) -> &mut Page {
         if self.touch(page) == Stored::Code {
-            let words = (page << PAGE_SHIFT..).step_by(8).take(PAGE_SIZE / 8);
-            self.code_writes.extend(words);
+            self.note_code_writes(page);
         }
+        self.whole_mut(page)
+    }
+
+    fn note_code_writes(&mut self, page: u64) {
+        let words = (page << PAGE_SHIFT..).step_by(8).take(PAGE_SIZE / 8);
+        self.code_writes.extend(words);
+    }
+
+    /// The bytes of an existing page.
+    fn whole_mut(&mut self, page: u64) -> &mut Page {
         match self.bytes_mut(page << PAGE_SHIFT, PAGE_SIZE).try_into() {
             Ok(page) => page,
             Err(_) => unreachable!("a whole page was asked for"),
         }
+    }
+
+    /// Makes a page exist, or replaces it, with bytes whose root is known and trusted, so
+    /// that nobody need hash them. This does not count as a change.
+    pub fn restore_page(&mut self, page: u64, bytes: &Page, root: Hash) {
+        if self.set_attributes(page, PRESENT) & CODE != 0 {
+            self.note_code_writes(page);
+        }
+        *self.whole_mut(page) = *bytes;
+        self.tree.set(page, &root);
     }
 
     /// Writes bytes at an address, wrapping around the end of the space.
@@ -315,17 +352,47 @@ impl Memory {
 
     /// The root of the tree. Hashes only what changed since the last call.
     pub fn root(&mut self) -> Hash {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        if !dirty.is_empty() {
-            dirty.sort_unstable();
-            for page in &dirty {
-                *self.attributes_mut(*page) &= !DIRTY;
-            }
-            let mut tree = std::mem::take(&mut self.tree);
-            tree.update(&dirty, |page| self.existing(page));
-            self.tree = tree;
-        }
+        self.note_dirty();
+        let unhashed = self.unhashed.take();
+        let mut tree = std::mem::take(&mut self.tree);
+        tree.update(&unhashed, |page| self.existing(page));
+        self.tree = tree;
         self.tree.root()
+    }
+
+    /// The root of an existing page.
+    pub fn page_root(&mut self, page: u64) -> Hash {
+        self.root();
+        self.tree.page_root(page)
+    }
+
+    /// From now on keeps what [`Memory::take_changes`] tells.
+    pub fn track_changes(&mut self) {
+        // Pages that are dirty already must become so again to be told.
+        self.note_dirty();
+        self.changes.get_or_insert_default();
+    }
+
+    /// The indexes of the pages that were stored to or came to exist since the last call,
+    /// or since [`Memory::track_changes`], ascending. Roots neither see nor disturb this.
+    pub fn take_changes(&mut self) -> Vec<u64> {
+        self.note_dirty();
+        let changes = self.changes.as_mut();
+        changes.map(PageList::take).unwrap_or_default()
+    }
+
+    /// Lets stores to the pages that are dirty be noticed again, and both readers know.
+    fn note_dirty(&mut self) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for page in &dirty {
+            *self.attributes_mut(*page) &= !DIRTY;
+        }
+        self.unhashed.add(&dirty, self.pages.len());
+        if let Some(changes) = &mut self.changes {
+            changes.add(&dirty, self.pages.len());
+        }
+        dirty.clear();
+        self.dirty = dirty;
     }
 
     /// The branch of the 32-byte leaf that holds an address: the leaf, then its 59

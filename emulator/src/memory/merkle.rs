@@ -1,29 +1,38 @@
 //! The keccak256 tree over memory: 59 levels above 32-byte leaves, of which 7 lie within
-//! a page and 52 above the pages.
+//! a page and 52 above the pages ([`Upper`]).
 //!
-//! Above the pages only nodes on a path to an existing page are kept; all others are on
-//! the ladder of zero hashes. Within pages, nodes are kept for a bounded number of pages
-//! that change or are proven again and again, so that a step's proof costs its paths and
-//! not its pages.
+//! Within pages, nodes are kept for a bounded number of pages that change or are proven
+//! again and again, so that a step's proof costs its paths and not its pages.
 
+use super::heap::{Heap, rehash, zeros};
+use super::upper::Upper;
 use super::{PAGE_SHIFT, PAGE_SIZE, Page};
-use crate::hash::{Hash, TREE_LEVELS, hash_pair, keccak256, zero_hash};
+use crate::hash::{Hash, TREE_LEVELS, hash_pair};
+use crate::keccak::{Kernel, Leaves, Pair};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::LazyLock;
 
 /// Bytes of a branch: a leaf and its siblings.
 pub const PROOF_BYTES: usize = (TREE_LEVELS + 1) * 32;
 
 const LEAVES: usize = PAGE_SIZE / 32;
-const PAGE_LEVELS: usize = 7;
-const UPPER_LEVELS: usize = TREE_LEVELS - PAGE_LEVELS;
+/// Levels of hashing between a leaf and the root of its page.
+pub(super) const PAGE_LEVELS: usize = 7;
 /// How many pages keep their inner nodes, 8 KiB each.
 const KEPT_PAGES: usize = 512;
+/// How many pages are hashed together: few enough for their nodes to stay in a cache, and
+/// enough to fill the lanes up to their roots.
+const GROUP: usize = 32;
+/// How many pairs of a page's leaves are zero when it is worth leaving them out.
+const SPARSE: usize = 8;
+
+static ZERO_PAGE: LazyLock<PageHeap> = LazyLock::new(|| zeros(0));
 
 /// Generalised indexes spread well by themselves but for their low bits.
 #[derive(Default)]
-struct IndexHasher(u64);
+pub(super) struct IndexHasher(u64);
 
 impl Hasher for IndexHasher {
     fn finish(&self) -> u64 {
@@ -42,168 +51,167 @@ impl Hasher for IndexHasher {
     }
 }
 
-type ByIndex<T> = HashMap<u64, T, BuildHasherDefault<IndexHasher>>;
+pub(super) type ByIndex<T> = HashMap<u64, T, BuildHasherDefault<IndexHasher>>;
 
-/// The inner nodes of one page, and the bytes they were made of.
-struct PageTree {
-    /// Node k has children 2k and 2k + 1; 1 is the page's root, 64 and on hash leaf pairs.
-    nodes: [Hash; LEAVES],
-    bytes: Page,
-}
+/// The nodes of a page; the leaves are its bytes.
+type PageHeap = Heap<{ 2 * LEAVES }>;
 
-impl PageTree {
-    fn new(bytes: &Page) -> Box<Self> {
-        let mut tree = Box::new(Self {
-            nodes: [[0; 32]; LEAVES],
-            bytes: *bytes,
-        });
-        for node in (1..LEAVES).rev() {
-            tree.hash(node);
+/// Puts the bytes of a page into the leaves of a heap, the one at `number` of many, and
+/// lists the places of leaves where they differ.
+fn put(heap: &mut PageHeap, number: usize, bytes: &Page, changed: &mut Vec<usize>) {
+    let first = number * 2 * LEAVES + LEAVES;
+    let leaves = heap[LEAVES..].as_flattened_mut();
+    let pairs = leaves.as_chunks_mut::<64>().0.iter_mut();
+    for (pair, (old, new)) in pairs.zip(bytes.as_chunks().0).enumerate() {
+        if differ(old, new) {
+            *old = *new;
+            changed.push(first + 2 * pair);
         }
-        tree
-    }
-
-    /// Hashes what differs from the bytes the tree was made of.
-    fn update(&mut self, bytes: &Page) {
-        let mut changed = [false; LEAVES];
-        for (pair, (old, new)) in self.bytes.chunks(64).zip(bytes.chunks(64)).enumerate() {
-            changed[LEAVES / 2 + pair] = old != new;
-        }
-        self.bytes = *bytes;
-        for node in (1..LEAVES).rev() {
-            if changed[node] {
-                self.hash(node);
-                changed[node / 2] = true;
-            }
-        }
-    }
-
-    fn hash(&mut self, node: usize) {
-        self.nodes[node] = if node >= LEAVES / 2 {
-            let at = (node - LEAVES / 2) * 64;
-            keccak256(&self.bytes[at..at + 64])
-        } else {
-            hash_pair(&self.nodes[2 * node], &self.nodes[2 * node + 1])
-        };
-    }
-
-    fn leaf(&self, leaf: usize) -> Hash {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(&self.bytes[leaf * 32..][..32]);
-        hash
     }
 }
 
-/// The root of one page.
-fn page_root(bytes: &Page) -> Hash {
-    if *bytes == [0; PAGE_SIZE] {
-        return *zero_hash(PAGE_LEVELS);
-    }
-    let mut level = [[0u8; 32]; LEAVES / 2];
-    for (hash, pair) in level.iter_mut().zip(bytes.chunks(64)) {
-        *hash = keccak256(pair);
-    }
-    let mut width = LEAVES / 2;
-    while width > 1 {
-        width /= 2;
-        for node in 0..width {
-            level[node] = hash_pair(&level[2 * node], &level[2 * node + 1]);
-        }
-    }
-    level[0]
+/// Whether two pairs differ, without the call that comparing arrays of this length is.
+fn differ(a: &Pair, b: &Pair) -> bool {
+    let words = a.as_chunks().0.iter().zip(b.as_chunks().0);
+    let differences = words.map(|(a, b)| u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b));
+    differences.fold(0, |all, difference| all | difference) != 0
 }
 
-/// The nodes above the pages by generalised index (the root is 1), and the kept pages.
+fn pairs(page: &Page) -> &Leaves {
+    match page.as_chunks().0.first_chunk() {
+        Some(pairs) => pairs,
+        None => unreachable!("a page has as many pairs"),
+    }
+}
+
+/// The roots of some pages. Those that are nearly full have a lane to themselves; those
+/// with many zeros, and those that are left over, share lanes for what is not zero.
+pub(super) fn page_roots(pages: &[&Page], roots: &mut [Hash]) {
+    let nearly_full = |page: &Page| {
+        let zeros = pairs(page).iter().filter(|pair| !differ(pair, &[0; 64]));
+        zeros.count() <= SPARSE
+    };
+    let (full, mut others): (Vec<usize>, Vec<usize>) =
+        (0..pages.len()).partition(|page| nearly_full(pages[*page]));
+    let (eights, rest) = full.as_chunks();
+    for eight in eights {
+        let trees = eight.map(|page| pairs(pages[page]));
+        for (page, root) in eight.iter().zip(Kernel::best().roots(&trees)) {
+            roots[*page] = root;
+        }
+    }
+    others.extend(rest);
+    let mut changed = Vec::new();
+    let mut heaps = vec![*ZERO_PAGE; others.len()];
+    for (number, (heap, page)) in heaps.iter_mut().zip(&others).enumerate() {
+        put(heap, number, pages[*page], &mut changed);
+    }
+    rehash(&mut heaps, changed);
+    for (page, heap) in others.iter().zip(heaps) {
+        roots[*page] = heap[1];
+    }
+}
+
+/// The nodes of pages that change or are proven again and again.
+#[derive(Default)]
+struct Kept {
+    places: ByIndex<usize>,
+    heaps: Vec<PageHeap>,
+}
+
+impl Kept {
+    /// Brings the nodes of pages up to date. There may be as many as are kept.
+    fn update<'a>(&mut self, pages: &[u64], bytes: impl Fn(u64) -> &'a Page) {
+        let absent = |page: &&u64| !self.places.contains_key(*page);
+        if self.heaps.len() + pages.iter().filter(absent).count() > KEPT_PAGES {
+            self.places.clear();
+            self.heaps.clear();
+        }
+        let mut changed = Vec::new();
+        for page in pages {
+            let place = *self.places.entry(*page).or_insert_with(|| {
+                self.heaps.push(*ZERO_PAGE);
+                self.heaps.len() - 1
+            });
+            put(&mut self.heaps[place], place, bytes(*page), &mut changed);
+        }
+        rehash(&mut self.heaps, changed);
+    }
+
+    fn heap(&self, page: u64) -> &PageHeap {
+        &self.heaps[self.places[&page]]
+    }
+}
+
+/// The tree: the nodes above the pages, and those of the kept pages.
 #[derive(Default)]
 pub(super) struct Tree {
-    nodes: ByIndex<Hash>,
-    kept: ByIndex<Box<PageTree>>,
+    upper: Upper,
+    kept: Kept,
 }
 
 impl Tree {
-    /// Takes in the pages that changed, ascending.
-    pub(super) fn update<'a>(&mut self, dirty: &[u64], bytes: impl Fn(u64) -> &'a Page + Sync) {
-        let index = |page: u64| 1 << UPPER_LEVELS | page;
-        if dirty.len() <= KEPT_PAGES / 4 {
-            for page in dirty {
-                let root = self.keep(*page, bytes(*page)).nodes[1];
-                self.nodes.insert(index(*page), root);
-            }
-        } else {
-            // A large change makes the kept nodes of these pages stale rather than useful.
-            dirty.iter().for_each(|page| drop(self.kept.remove(page)));
-            let roots: Vec<Hash> = dirty
-                .par_iter()
-                .map(|page| page_root(bytes(*page)))
-                .collect();
-            self.nodes
-                .extend(dirty.iter().map(|page| index(*page)).zip(roots));
-        }
-        let mut changed: Vec<u64> = dirty.iter().map(|page| index(*page)).collect();
-        for level in PAGE_LEVELS..TREE_LEVELS {
-            changed.iter_mut().for_each(|node| *node /= 2);
-            changed.dedup();
-            for node in &changed {
-                let hash = hash_pair(self.node(2 * node, level), self.node(2 * node + 1, level));
-                self.nodes.insert(*node, hash);
-            }
-        }
+    /// Takes in the root of a page that the caller knows.
+    pub(super) fn set(&mut self, page: u64, root: &Hash) {
+        self.upper.set(page, root);
     }
 
-    /// A node at a level above the leaves.
-    fn node(&self, index: u64, level: usize) -> &Hash {
-        self.nodes.get(&index).unwrap_or_else(|| zero_hash(level))
+    /// The root of a page, as last taken in.
+    pub(super) fn page_root(&self, page: u64) -> Hash {
+        self.upper.page(page)
+    }
+
+    /// Takes in the pages that changed, and hashes up to the root.
+    pub(super) fn update<'a>(&mut self, dirty: &[u64], bytes: impl Fn(u64) -> &'a Page + Sync) {
+        if dirty.len() <= KEPT_PAGES / 4 {
+            self.kept.update(dirty, bytes);
+            for page in dirty {
+                self.upper.set(*page, &self.kept.heap(*page)[1]);
+            }
+        } else {
+            // Nodes that are kept of these pages become stale, but no matter: they are
+            // brought up to date whenever they are used.
+            let mut roots = vec![[0; 32]; dirty.len()];
+            let groups = roots.par_chunks_mut(GROUP).zip(dirty.par_chunks(GROUP));
+            groups.for_each(|(roots, pages)| {
+                let pages: Vec<&Page> = pages.iter().map(|page| bytes(*page)).collect();
+                page_roots(&pages, roots);
+            });
+            for (page, root) in dirty.iter().zip(&roots) {
+                self.upper.set(*page, root);
+            }
+        }
+        self.upper.rehash();
     }
 
     pub(super) fn root(&self) -> Hash {
-        *self.node(1, TREE_LEVELS)
-    }
-
-    /// The inner nodes of a page as it is now.
-    fn keep(&mut self, page: u64, bytes: &Page) -> &PageTree {
-        if self.kept.len() >= KEPT_PAGES && !self.kept.contains_key(&page) {
-            self.kept.clear();
-        }
-        let tree = self
-            .kept
-            .entry(page)
-            .or_insert_with(|| PageTree::new(bytes));
-        tree.update(bytes);
-        tree
+        self.upper.root()
     }
 
     /// The branch of the leaf at an address, in a page with these bytes or none.
     pub(super) fn branch(&mut self, address: u64, bytes: Option<&Page>) -> Box<[u8; PROOF_BYTES]> {
         let mut branch = Box::new([0u8; PROOF_BYTES]);
-        let mut slots = branch.chunks_exact_mut(32);
+        let mut slots = branch.as_chunks_mut().0.iter_mut();
         let mut put = |hash: &Hash| {
             if let Some(slot) = slots.next() {
-                slot.copy_from_slice(hash);
+                *slot = *hash;
             }
         };
         let page = address >> PAGE_SHIFT;
-        match bytes {
+        let heap = match bytes {
             Some(bytes) => {
-                let tree = self.keep(page, bytes);
-                let leaf = address as usize % PAGE_SIZE / 32;
-                put(&tree.leaf(leaf));
-                put(&tree.leaf(leaf ^ 1));
-                let mut node = (LEAVES + leaf) / 2;
-                while node > 1 {
-                    put(&tree.nodes[node ^ 1]);
-                    node /= 2;
-                }
+                self.kept.update(&[page], |_| bytes);
+                self.kept.heap(page)
             }
-            None => {
-                put(zero_hash(0));
-                (0..PAGE_LEVELS).for_each(|level| put(zero_hash(level)));
-            }
-        }
-        let mut node = 1 << UPPER_LEVELS | page;
-        for level in PAGE_LEVELS..TREE_LEVELS {
-            put(self.node(node ^ 1, level));
+            None => &*ZERO_PAGE,
+        };
+        let mut node = LEAVES + address as usize % PAGE_SIZE / 32;
+        put(&heap[node]);
+        while node > 1 {
+            put(&heap[node ^ 1]);
             node /= 2;
         }
+        self.upper.siblings(page, put);
         branch
     }
 }
