@@ -65,6 +65,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// An object store cannot be reached, or refuses.
+    #[error("cannot access {object}: {source}")]
+    Remote {
+        /// Where it is.
+        object: String,
+        /// What was said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Reading or writing failed.
     #[error("cannot access {object}: {source}")]
     Io {

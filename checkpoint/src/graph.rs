@@ -1,9 +1,9 @@
 //! Which edges there are, and how checkpoints are reached over them.
 
-use crate::backend::Entry;
 use crate::name::EdgeName;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 /// Says which edges are about to be removed. Nobody relies on those any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,11 +14,11 @@ pub(crate) struct Mark {
 }
 
 /// A listing of a trace.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
-    pub edges: BTreeMap<EdgeName, Entry>,
-    /// By name, with the entry that tells its age.
-    pub marks: BTreeMap<String, (Entry, Mark)>,
+    pub edges: BTreeSet<EdgeName>,
+    /// By name, with the time they were made.
+    pub marks: BTreeMap<String, (SystemTime, Mark)>,
 }
 
 /// How each checkpoint is reached over the fewest edges.
@@ -38,7 +38,7 @@ impl Graph {
 
     /// What is reached over some of the edges.
     pub fn tree(&self, usable: impl Fn(&EdgeName) -> bool) -> Tree {
-        Tree::over(self.edges.keys().filter(|edge| usable(edge)).copied())
+        Tree::over(self.edges.iter().filter(|edge| usable(edge)).copied())
     }
 
     /// What is reached over edges that stay and are not among the bad ones.
@@ -48,7 +48,7 @@ impl Graph {
 
     /// Whether two listings have the same edges and marks.
     pub fn is_like(&self, other: &Self) -> bool {
-        self.edges.keys().eq(other.edges.keys()) && self.marks.keys().eq(other.marks.keys())
+        self.edges == other.edges && self.marks.keys().eq(other.marks.keys())
     }
 }
 

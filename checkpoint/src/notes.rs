@@ -1,6 +1,6 @@
 //! Small objects: written once, read whole.
 
-use crate::backend::Version;
+use crate::backend::Small;
 use crate::edge::Point;
 use crate::error::{Error, Result};
 use crate::name::{Hash, check_plain};
@@ -42,7 +42,7 @@ impl TraceStore {
     /// When it is damaged or cannot be read.
     pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>> {
         check_plain(name)?;
-        Ok(self.small_bytes(NOTES, name)?.map(|(bytes, _)| bytes))
+        Ok(self.small_bytes(NOTES, name)?.map(|small| small.value))
     }
 
     /// Keeps where the trace ends. Says whether that was not known yet.
@@ -58,7 +58,7 @@ impl TraceStore {
     /// # Errors
     /// When it is damaged or cannot be read.
     pub fn end(&self) -> Result<Option<Point>> {
-        Ok(self.small(NOTES, END)?.map(|(end, _)| end))
+        Ok(self.small(NOTES, END)?.map(|small| small.value))
     }
 
     pub(crate) fn small_path(&self, kind: &str, name: &str) -> String {
@@ -80,26 +80,26 @@ impl TraceStore {
                 return Ok(None);
             }
             // It may have been removed meanwhile.
-            let Some((there, version)) = self.backend().get(&path)? else {
+            let Some(there) = self.backend().get(&path)? else {
                 continue;
             };
-            if let Some(was) = unframe(&path, &there) {
+            if let Some(was) = unframe(&path, &there.value) {
                 return Ok(Some(was.into()));
             }
-            if self.backend().swap(&path, &version, framed.clone())? {
+            if self.backend().swap(&path, &there.version, framed.clone())? {
                 return Ok(None);
             }
         }
     }
 
     /// The bytes of a small object, if it is there.
-    pub(crate) fn small_bytes(&self, kind: &str, name: &str) -> Result<Option<(Vec<u8>, Version)>> {
+    pub(crate) fn small_bytes(&self, kind: &str, name: &str) -> Result<Option<Small<Vec<u8>>>> {
         let path = self.small_path(kind, name);
-        let Some((bytes, version)) = self.backend().get(&path)? else {
+        let Some(small) = self.backend().get(&path)? else {
             return Ok(None);
         };
-        match unframe(&path, &bytes) {
-            Some(bytes) => Ok(Some((bytes.into(), version))),
+        match unframe(&path, &small.value).map(Vec::from) {
+            Some(bytes) => Ok(Some(small.map(|_| bytes))),
             None => Err(Error::damaged(path, "it is not what was written here")),
         }
     }
@@ -109,12 +109,16 @@ impl TraceStore {
         &self,
         kind: &str,
         name: &str,
-    ) -> Result<Option<(T, Version)>> {
-        let Some((bytes, version)) = self.small_bytes(kind, name)? else {
+    ) -> Result<Option<Small<T>>> {
+        let Some(small) = self.small_bytes(kind, name)? else {
             return Ok(None);
         };
-        match postcard::take_from_bytes(&bytes) {
-            Ok((value, [])) => Ok(Some((value, version))),
+        match postcard::take_from_bytes(&small.value) {
+            Ok((value, [])) => Ok(Some(Small {
+                value,
+                version: small.version,
+                modified: small.modified,
+            })),
             _ => Err(Error::damaged(
                 self.small_path(kind, name),
                 "it cannot be understood",

@@ -108,7 +108,7 @@ impl TraceStore {
     /// When the store cannot be read.
     pub fn verify(&self) -> Result<Vec<Error>> {
         let mut problems = Vec::new();
-        for name in self.settled()?.edges.into_keys() {
+        for name in self.settled()?.edges {
             let object = self.objects(&[name]).pop().expect("one answer");
             match object.and_then(|object| object.verify(self.backend())) {
                 // Somebody thins.
@@ -125,7 +125,7 @@ impl TraceStore {
         let mut missing = None;
         for _ in 0..PATIENCE {
             let graph = self.settled()?;
-            let names: Vec<_> = graph.edges.keys().copied().collect();
+            let names: Vec<_> = graph.edges.iter().copied().collect();
             let (mut objects, mut bad) = (BTreeMap::new(), BTreeSet::new());
             missing = None;
             for (name, object) in names.iter().zip(self.objects(&names)) {

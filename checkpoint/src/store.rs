@@ -79,6 +79,12 @@ fn open_backend(location: &str) -> Result<Arc<dyn Backend>> {
     }
 }
 
+#[cfg(feature = "object-store")]
+fn open_remote(location: &str) -> Result<Arc<dyn Backend>> {
+    Ok(Arc::new(crate::backend::remote::Remote::open(location)?))
+}
+
+#[cfg(not(feature = "object-store"))]
 fn open_remote(location: &str) -> Result<Arc<dyn Backend>> {
     Err(Error::Location {
         location: location.into(),

@@ -17,8 +17,10 @@ mod bridge;
 mod marks;
 pub(crate) mod policy;
 
+use crate::backend::age;
 use crate::edge::Point;
 use crate::error::Result;
+use crate::format::object::Object;
 use crate::graph::Mark;
 use crate::name::EdgeName;
 use crate::resolve::Survey;
@@ -96,17 +98,14 @@ impl TraceStore {
     /// Checkpoints that must stay: those of root edges, and those without an edge from
     /// them that are fresh, from which some run may be about to write one.
     fn bases(&self, survey: &Survey) -> BTreeSet<u64> {
-        let stay = survey
-            .graph
-            .edges
-            .iter()
-            .filter(|(edge, _)| !survey.graph.is_marked(edge));
-        let left: BTreeSet<_> = stay.clone().filter_map(|(edge, _)| edge.from).collect();
-        let fresh = self.options().fresh;
-        let must = stay.filter(|(edge, entry)| {
-            edge.from.is_none() || !left.contains(&edge.to) && entry.age() < fresh
+        let left: BTreeSet<_> = staying(survey)
+            .filter_map(|object| object.name.from)
+            .collect();
+        let must = staying(survey).filter(|object| {
+            let fresh = age(object.source.modified) < self.options().fresh;
+            object.name.from.is_none() || fresh && !left.contains(&object.name.to)
         });
-        must.map(|(edge, _)| edge.to).collect()
+        must.map(|object| object.name.to).collect()
     }
 
     /// Removes edges that no checkpoint is reached over: those of abandoned bases, and
@@ -114,13 +113,12 @@ impl TraceStore {
     fn remove_useless(&self) -> Result<()> {
         let mut survey = self.survey()?;
         let tree = survey.tree();
-        let graph = &survey.graph;
-        let useless = graph.edges.iter().filter(|(edge, entry)| {
-            let based = edge.from.is_none_or(|from| tree.reaches(from));
-            let unused = !tree.uses(edge) && !survey.bad.contains(edge);
-            !graph.is_marked(edge) && unused && (based || entry.age() > self.options().abandoned)
+        let useless = staying(&survey).filter(|object| {
+            let based = object.name.from.is_none_or(|from| tree.reaches(from));
+            let abandoned = age(object.source.modified) > self.options().abandoned;
+            !tree.uses(&object.name) && (based || abandoned)
         });
-        let edges: BTreeSet<EdgeName> = useless.map(|(edge, _)| *edge).collect();
+        let edges: BTreeSet<EdgeName> = useless.map(|object| object.name).collect();
         if !edges.is_empty() {
             self.remove(Mark {
                 edges,
@@ -139,14 +137,15 @@ impl TraceStore {
     }
 }
 
-/// The bytes of all edges that stay.
+/// The edges that stay and are sound.
+fn staying(survey: &Survey) -> impl Iterator<Item = &Object> {
+    let objects = survey.objects.values().map(|object| &**object);
+    objects.filter(|object| !survey.graph.is_marked(&object.name))
+}
+
+/// Their bytes.
 fn size(survey: &Survey) -> u64 {
-    let stay = survey
-        .graph
-        .edges
-        .iter()
-        .filter(|(edge, _)| !survey.graph.is_marked(edge));
-    stay.map(|(_, entry)| entry.size).sum()
+    staying(survey).map(|object| object.source.size).sum()
 }
 
 /// The bridge between two points is an edge like any other.

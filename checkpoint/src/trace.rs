@@ -1,14 +1,15 @@
 //! The checkpoints of one trace.
 
-use crate::backend::{Backend, Entry};
+use crate::backend::Backend;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::format::object::Object;
 use crate::graph::{Graph, Mark};
 use crate::name::{EdgeName, TraceId};
 use crate::store::Options;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 /// How often a listing is repeated while it changes.
 const LISTINGS: usize = 10;
@@ -75,20 +76,22 @@ impl TraceStore {
     /// no mark when the listing of edges began.
     pub(crate) fn graph(&self) -> Result<Graph> {
         let mut marks = BTreeMap::new();
-        for entry in self.backend().list(&self.folder("marks"))? {
+        for name in self.backend().list(&self.folder("marks"))? {
             // A damaged one is nobody's; thinning removes it.
-            let mark = match self.small::<Mark>("marks", &entry.name) {
-                Ok(Some((mark, _))) => mark,
+            let mark = match self.small::<Mark>("marks", &name) {
+                Ok(Some(small)) => (small.modified, small.value),
                 Ok(None) => continue,
-                Err(Error::Damaged { .. }) => Mark::default(),
+                Err(Error::Damaged { .. }) => (SystemTime::UNIX_EPOCH, Mark::default()),
                 Err(error) => return Err(error),
             };
-            marks.insert(entry.name.clone(), (entry, mark));
+            marks.insert(name, mark);
         }
-        let edges = self.backend().list(&self.folder("edges"))?.into_iter();
-        let edges = edges.filter_map(|entry| Some((EdgeName::parse(&entry.name)?, entry)));
-        let edges: BTreeMap<EdgeName, Entry> = edges.collect();
-        self.cache().keep(|name| edges.contains_key(name));
+        let names = self.backend().list(&self.folder("edges"))?;
+        let edges: BTreeSet<_> = names
+            .iter()
+            .filter_map(|name| EdgeName::parse(name))
+            .collect();
+        self.cache().keep(|name| edges.contains(name));
         Ok(Graph { edges, marks })
     }
 

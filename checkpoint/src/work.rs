@@ -5,7 +5,7 @@
 //! of that time. Work may be done twice all the same, by one who was only slow: what is
 //! done must not depend on who does it, and the first result stays.
 
-use crate::backend::Version;
+use crate::backend::Small;
 use crate::error::{Error, Result};
 use crate::name::check_plain;
 use crate::notes::{encode, frame};
@@ -55,20 +55,22 @@ impl TraceStore {
                 owner: owner.into(),
                 until,
             });
-            let there = match self.claimed(name)? {
-                Some((Some(there), _)) if there.owner != owner && there.until > now() => {
-                    let until = time_of(there.until);
-                    return Ok(Claim::Taken {
-                        owner: there.owner,
-                        until,
-                    });
-                }
-                other => other,
-            };
+            let there = self.claimed(name)?;
+            if let Some(Small {
+                value: Some(record),
+                ..
+            }) = &there
+                && record.owner != owner
+                && record.until > now()
+            {
+                let (owner, until) = (record.owner.clone(), time_of(record.until));
+                return Ok(Claim::Taken { owner, until });
+            }
             let path = self.small_path(CLAIMS, name);
+            let mine = frame(&path, &mine);
             let got = match there {
-                None => self.backend().create(&path, frame(&path, &mine))?,
-                Some((_, version)) => self.backend().swap(&path, &version, frame(&path, &mine))?,
+                None => self.backend().create(&path, mine)?,
+                Some(there) => self.backend().swap(&path, &there.version, mine)?,
             };
             // Otherwise somebody else has changed it just now: see who.
             if got {
@@ -95,7 +97,7 @@ impl TraceStore {
         check_plain(name)?;
         match self.small_bytes(RESULTS, name) {
             Err(Error::Damaged { .. }) => Ok(None),
-            other => Ok(other?.map(|(result, _)| result)),
+            other => Ok(other?.map(|result| result.value)),
         }
     }
 
@@ -104,20 +106,19 @@ impl TraceStore {
     /// # Errors
     /// When the store cannot be read.
     pub fn all_completed(&self) -> Result<Vec<String>> {
-        let entries = self.backend().list(&self.folder(RESULTS))?;
-        let mut names: Vec<_> = entries.into_iter().map(|entry| entry.name).collect();
+        let mut names = self.backend().list(&self.folder(RESULTS))?;
         names.sort();
         Ok(names)
     }
 
     /// The claim to an item; a damaged one is nobody's.
-    fn claimed(&self, name: &str) -> Result<Option<(Option<Record>, Version)>> {
+    fn claimed(&self, name: &str) -> Result<Option<Small<Option<Record>>>> {
         match self.small::<Record>(CLAIMS, name) {
             Err(Error::Damaged { .. }) => {
                 let there = self.backend().get(&self.small_path(CLAIMS, name))?;
-                Ok(there.map(|(_, version)| (None, version)))
+                Ok(there.map(|small| small.map(|_| None)))
             }
-            other => Ok(other?.map(|(record, version)| (Some(record), version))),
+            other => Ok(other?.map(|small| small.map(Some))),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! short, or whose disk fails, ends the process with a signal; here it is an error that
 //! names the file. What was read is checked where no other process can change it.
 
-use super::{Backend, Entry, Source, TAIL, Version, if_there};
+use super::{Backend, Small, Source, TAIL, Version, age, if_there};
 use crate::error::{Error, Result};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fs::{self, File, Permissions};
@@ -73,10 +73,10 @@ fn place_over(file: NamedTempFile, target: &Path) -> io::Result<()> {
 }
 
 impl Backend for Folder {
-    fn list(&self, folder: &str) -> Result<Vec<Entry>> {
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
         let listed = self.at(folder, |folder| {
             fs::read_dir(folder)?
-                .filter_map(|file| entry(file).transpose())
+                .filter_map(|file| name(file).transpose())
                 .collect()
         });
         Ok(if_there(listed)?.unwrap_or_default())
@@ -86,10 +86,21 @@ impl Backend for Folder {
         let open = |path: &String| {
             self.at(path, |file| {
                 let file = open_file(file)?;
-                let size = file.metadata()?.len();
+                let data = file.metadata()?;
+                let (size, modified) = (data.len(), data.modified()?);
                 let tail = read_at(&file, size.saturating_sub(TAIL)..size)?;
-                let (path, file) = (self.root.join(path).display().to_string(), Some(file));
-                Ok((Source { path, size, file }, tail))
+                let path = self.root.join(path).display().to_string();
+                let file = Some(file);
+                Ok((
+                    Source {
+                        path,
+                        size,
+                        modified,
+                        version: None,
+                        file,
+                    },
+                    tail,
+                ))
             })
         };
         paths.iter().map(open).collect()
@@ -111,11 +122,16 @@ impl Backend for Folder {
         self.write(path, &bytes, place_over).map(drop)
     }
 
-    fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>> {
-        let bytes = if_there(self.at(path, |file| fs::read(file)))?;
-        Ok(bytes.map(|bytes| {
-            let version = version(&bytes);
-            (bytes, version)
+    fn get(&self, path: &str) -> Result<Option<Small<Vec<u8>>>> {
+        if_there(self.at(path, |file| {
+            let modified = fs::metadata(file)?.modified()?;
+            let value = fs::read(file)?;
+            let version = version(&value);
+            Ok(Small {
+                value,
+                version,
+                modified,
+            })
         }))
     }
 
@@ -128,7 +144,7 @@ impl Backend for Folder {
             Ok(lock)
         })?;
         match self.get(path)? {
-            Some((_, version)) if version == *expected => {}
+            Some(small) if small.version == *expected => {}
             _ => return Ok(false),
         }
         self.replace(path, bytes)?;
@@ -143,12 +159,12 @@ impl Backend for Folder {
         self.at(folder, sync_folder)
     }
 
-    fn sweep(&self, folder: &str, age: Duration) -> Result<()> {
+    fn sweep(&self, folder: &str, limit: Duration) -> Result<()> {
         let swept = self.at(folder, |folder| {
             for file in fs::read_dir(folder)? {
                 let file = file?;
                 let modified = file.metadata().and_then(|data| data.modified());
-                let old = modified.is_ok_and(|time| time.elapsed().unwrap_or_default() > age);
+                let old = modified.is_ok_and(|time| age(time) > limit);
                 let name = file.file_name();
                 if old && name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
                     let _ = fs::remove_file(file.path());
@@ -168,24 +184,12 @@ fn version(bytes: &[u8]) -> Version {
     blake3::hash(bytes).to_string()
 }
 
-/// The entry of a file; none if it is not one that the store could have made, or is gone.
-fn entry(file: io::Result<fs::DirEntry>) -> io::Result<Option<Entry>> {
+/// The name of a file; none if it is not one that the store could have made.
+fn name(file: io::Result<fs::DirEntry>) -> io::Result<Option<String>> {
     let file = file?;
-    let Ok(name) = file.file_name().into_string() else {
-        return Ok(None);
-    };
-    if name.starts_with('.') {
-        return Ok(None);
-    }
-    let data = match file.metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        other => other?,
-    };
-    Ok(data.is_file().then_some(Entry {
-        name,
-        size: data.len(),
-        modified: data.modified()?,
-    }))
+    let name = file.file_name().into_string().ok();
+    let plain = file.file_type()?.is_file();
+    Ok(name.filter(|name| plain && !name.starts_with('.')))
 }
 
 /// Opens a file. A checkpoint keeps one open for every edge of its path; where more are

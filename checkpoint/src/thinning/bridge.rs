@@ -17,7 +17,7 @@ impl TraceStore {
         let mut survey = self.survey()?;
         let tree = survey.tree();
         let touched = |edge: &EdgeName| victims.iter().any(|step| edge.touches(*step));
-        let all = survey.graph.edges.keys().filter(|edge| touched(edge));
+        let all = survey.graph.edges.iter().filter(|edge| touched(edge));
         let edges: BTreeSet<EdgeName> = all.copied().collect();
         match self.write_bridges(&survey, &tree, &victims) {
             // What is damaged cannot be merged; what is missing somebody else has thinned.
@@ -38,7 +38,7 @@ impl TraceStore {
         };
         let mut edges: BTreeSet<EdgeName> = graph
             .edges
-            .keys()
+            .iter()
             .filter(|edge| stays(edge))
             .copied()
             .collect();

@@ -1,5 +1,6 @@
 //! Saying which edges will go, and removing them.
 
+use crate::backend::age;
 use crate::error::{Error, Result};
 use crate::graph::Mark;
 use crate::notes::encode;
@@ -30,8 +31,8 @@ impl TraceStore {
     /// Goes on with marks whose time has come.
     pub(super) fn finish_abandoned(&self) -> Result<()> {
         let wait = self.options().grace.unwrap_or_default().max(BUSY);
-        for (name, (entry, mark)) in self.settled()?.marks {
-            if entry.age() < wait {
+        for (name, (made, mark)) in self.settled()?.marks {
+            if age(made) < wait {
                 continue;
             }
             match self.is_safe()? {

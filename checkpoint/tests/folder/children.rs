@@ -70,12 +70,12 @@ fn endless(store: &Store) {
     let (world, mut out) = (World(22), std::io::stdout());
     let trace = world.trace(store);
     let mut from = trace.nearest(u64::MAX).unwrap().map(|point| point.step);
-    for round in 0u64.. {
+    loop {
         let step = from.map_or(0, |from| from + 5);
         world.put(&trace, from, step).unwrap();
         writeln!(out, "put {step}").unwrap();
         from = Some(step);
-        if round % 8 == 7 {
+        if step % 15 == 0 {
             let limit = Limit::Checkpoints(super::kill::KEPT);
             trace.thin(&Policy { limit, dense: 0 }, &[]).unwrap();
         }
