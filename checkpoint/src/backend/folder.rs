@@ -1,0 +1,246 @@
+//! Objects as files.
+//!
+//! A file is written under another name, synchronised, renamed, and its folder is
+//! synchronised: after a power cut it is there whole, or it was never reported written.
+//!
+//! Files are read at offsets rather than mapped. A mapping of a file that somebody cuts
+//! short, or whose disk fails, ends the process with a signal; here it is an error that
+//! names the file. What was read is checked where no other process can change it.
+
+use super::{Backend, Small, Source, TAIL, Version, age, if_there};
+use crate::error::{Error, Result};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::{Builder, NamedTempFile};
+
+/// How the names of files begin that are being written.
+const TEMPORARY: &str = ".writing-";
+/// Locked by who replaces a small object of the folder.
+const LOCK: &str = ".lock";
+const PERMISSIONS: u32 = 0o644;
+
+/// A folder as a place for objects.
+pub(crate) struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    /// The folder, which is made if it is missing.
+    pub fn open(root: &Path) -> Result<Self> {
+        make_folder(root).map_err(|error| Error::io(root.display(), error))?;
+        Ok(Self { root: root.into() })
+    }
+
+    /// Runs something on the file of an object, and names it in errors.
+    fn at<T>(&self, path: &str, act: impl FnOnce(&Path) -> io::Result<T>) -> Result<T> {
+        let file = self.root.join(path);
+        act(&file).map_err(|error| Error::io(file.display(), error))
+    }
+
+    fn write(&self, path: &str, bytes: &[u8], place: Place) -> Result<bool> {
+        self.at(path, |target| {
+            let folder = target.parent().unwrap_or(&self.root);
+            make_folder(folder)?;
+            let written = place(write_temporary(folder, bytes)?, target);
+            let written = match written {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+                other => other.map(|()| true)?,
+            };
+            // Also if it was there: who wrote it may not have come so far yet.
+            sync_folder(folder)?;
+            Ok(written)
+        })
+    }
+}
+
+/// Gives a temporary file its name.
+type Place = fn(NamedTempFile, &Path) -> io::Result<()>;
+
+fn place_new(file: NamedTempFile, target: &Path) -> io::Result<()> {
+    file.persist_noclobber(target)
+        .map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn place_over(file: NamedTempFile, target: &Path) -> io::Result<()> {
+    file.persist(target).map_err(|error| error.error)?;
+    Ok(())
+}
+
+impl Backend for Folder {
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let listed = self.at(folder, |folder| {
+            fs::read_dir(folder)?
+                .filter_map(|file| name(file).transpose())
+                .collect()
+        });
+        Ok(if_there(listed)?.unwrap_or_default())
+    }
+
+    fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>> {
+        let open = |path: &String| {
+            self.at(path, |file| {
+                let file = open_file(file)?;
+                let data = file.metadata()?;
+                let (size, modified) = (data.len(), data.modified()?);
+                let tail = read_at(&file, size.saturating_sub(TAIL)..size)?;
+                let path = self.root.join(path).display().to_string();
+                let file = Some(file);
+                Ok((
+                    Source {
+                        path,
+                        size,
+                        modified,
+                        version: None,
+                        file,
+                    },
+                    tail,
+                ))
+            })
+        };
+        paths.iter().map(open).collect()
+    }
+
+    fn read(&self, requests: &[(&Source, Range<u64>)]) -> Vec<Result<Vec<u8>>> {
+        let read = |(source, range): &(&Source, Range<u64>)| {
+            let file = source.file.as_ref().expect("sources of a folder are files");
+            read_at(file, range.clone()).map_err(|error| Error::io(&source.path, error))
+        };
+        requests.iter().map(read).collect()
+    }
+
+    fn create(&self, path: &str, bytes: Vec<u8>) -> Result<bool> {
+        self.write(path, &bytes, place_new)
+    }
+
+    fn replace(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
+        self.write(path, &bytes, place_over).map(drop)
+    }
+
+    fn get(&self, path: &str) -> Result<Option<Small<Vec<u8>>>> {
+        if_there(self.at(path, |file| {
+            let modified = fs::metadata(file)?.modified()?;
+            let value = fs::read(file)?;
+            let version = version(&value);
+            Ok(Small {
+                value,
+                version,
+                modified,
+            })
+        }))
+    }
+
+    fn swap(&self, path: &str, expected: &Version, bytes: Vec<u8>) -> Result<bool> {
+        // The lock goes with its file, also if this process is killed.
+        let _lock = self.at(path, |file| {
+            let lock = file.with_file_name(LOCK);
+            let lock = File::options().create(true).append(true).open(lock)?;
+            lock.lock()?;
+            Ok(lock)
+        })?;
+        match self.get(path)? {
+            Some(small) if small.version == *expected => {}
+            _ => return Ok(false),
+        }
+        self.replace(path, bytes)?;
+        Ok(true)
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        if_there(self.at(path, |file| fs::remove_file(file))).map(drop)
+    }
+
+    fn sync(&self, folder: &str) -> Result<()> {
+        self.at(folder, sync_folder)
+    }
+
+    fn sweep(&self, folder: &str, limit: Duration) -> Result<()> {
+        let swept = self.at(folder, |folder| {
+            for file in fs::read_dir(folder)? {
+                let file = file?;
+                let modified = file.metadata().and_then(|data| data.modified());
+                let old = modified.is_ok_and(|time| age(time) > limit);
+                let name = file.file_name();
+                if old && name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+                    let _ = fs::remove_file(file.path());
+                }
+            }
+            Ok(())
+        });
+        if_there(swept).map(drop)
+    }
+
+    fn is_near(&self) -> bool {
+        true
+    }
+}
+
+fn version(bytes: &[u8]) -> Version {
+    blake3::hash(bytes).to_string()
+}
+
+/// The name of a file; none if it is not one that the store could have made.
+fn name(file: io::Result<fs::DirEntry>) -> io::Result<Option<String>> {
+    let file = file?;
+    let name = file.file_name().into_string().ok();
+    let plain = file.file_type()?.is_file();
+    Ok(name.filter(|name| plain && !name.starts_with('.')))
+}
+
+/// Opens a file. A checkpoint keeps one open for every edge of its path; where more are
+/// needed than a process may have at first, it takes what it may have at most.
+fn open_file(path: &Path) -> io::Result<File> {
+    let opened = File::open(path);
+    if !matches!(&opened, Err(error) if error.raw_os_error() == Some(EMFILE)) {
+        return opened;
+    }
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    File::open(path)
+}
+
+/// The process has as many files open as it may.
+const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
+
+fn read_at(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    file.read_exact_at(&mut bytes, range.start)?;
+    Ok(bytes)
+}
+
+/// A synchronised file without a name of its own yet; it goes when it is dropped.
+fn write_temporary(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = Builder::new()
+        .prefix(TEMPORARY)
+        .permissions(Permissions::from_mode(PERMISSIONS))
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// Makes a folder and those above it that are missing, so that they survive a power cut.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = match folder.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    };
+    make_folder(above)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(above),
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
