@@ -73,6 +73,11 @@ pub enum Command {
     Bench(Bench),
     /// Run an embedded program, prove a step in its middle and verify the proof
     Demo(Demo),
+    /// Ask a trace for state hashes, proofs and states at any steps
+    #[command(subcommand)]
+    Trace(Trace),
+    /// Find the first step at which two traces differ
+    Bisect(Box<Bisect>),
 }
 
 #[derive(Debug, Args)]
@@ -148,6 +153,8 @@ pub struct Run {
     pub engine: Engine,
     #[command(flatten)]
     pub translation: Translation,
+    #[command(flatten)]
+    pub store: StorePlace,
     /// Tell on stderr at the end what the engine did
     #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true,
           default_missing_value = "text")]
@@ -221,16 +228,49 @@ pub struct Witness {
 #[derive(Debug, Args)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Verify {
-    /// Proof, .json or .json.gz
+    /// Proof, .json or .json.gz; with --store the first state of a trace, .bin or .bin.gz
     #[arg(long)]
     pub input: PathBuf,
-    /// State version whose rules hold
+    /// State version whose rules hold for a proof
     #[arg(
         long = "type",
         value_name = "NAME",
         default_value = "multithreaded64-5"
     )]
     pub version: String,
+    /// Execute the trace in this checkpoint store again, a folder or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+    /// Name of the host's data in the store; by default made of the host's command line
+    #[arg(long, value_name = "NAME", requires = "store")]
+    pub inputs: Option<String>,
+    /// Threads; as many as there are cores by default
+    #[arg(
+        long,
+        default_value_t = 0,
+        hide_default_value = true,
+        requires = "store"
+    )]
+    pub jobs: usize,
+    /// Be one of several workers that share the work through the store; a name of its own
+    #[arg(long, value_name = "NAME", requires = "store")]
+    pub worker: Option<String>,
+    /// Name of the workers' common work: a new one executes everything again
+    #[arg(long, value_name = "NAME", default_value = "verify")]
+    pub round: String,
+    /// After how many seconds a worker's segment goes to another
+    #[arg(long, value_name = "SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub claim_seconds: u64,
+    /// What executes steps
+    #[arg(long, value_enum, default_value_t = Engine::Translator)]
+    pub engine: Engine,
+    #[command(flatten)]
+    pub translation: Translation,
+    /// Command of the pre-image host that the trace was made with, after --: its name only,
+    /// it is not started
+    #[arg(trailing_var_arg = true, value_name = "HOST COMMAND")]
+    pub host: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -339,4 +379,132 @@ pub struct Demo {
     /// Folder for the demo's files, kept afterwards; a temporary one by default
     #[arg(long)]
     pub dir: Option<PathBuf>,
+}
+
+/// What a trace is made of, for the commands that ask one.
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Traced {
+    /// The trace's first state, .bin or .bin.gz
+    #[arg(long)]
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub store: StorePlace,
+    /// What executes steps
+    #[arg(long, value_enum, default_value_t = Engine::Translator)]
+    pub engine: Engine,
+    #[command(flatten)]
+    pub translation: Translation,
+    /// Command of the pre-image host, after --; not needed for what the store has
+    #[arg(trailing_var_arg = true, value_name = "HOST COMMAND")]
+    pub host: Vec<OsString>,
+}
+
+/// Where checkpoints are kept.
+#[derive(Debug, Args)]
+pub struct StorePlace {
+    /// Checkpoint store: a folder or s3://BUCKET/PREFIX; by default $CARRONADE_STORE
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+    /// Name of the host's data in the store; by default made of the host's command line
+    #[arg(long, value_name = "NAME")]
+    pub inputs: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub enum Trace {
+    /// Print the state hash at steps
+    Hash(TraceHash),
+    /// Write the proofs of steps
+    Witness(TraceWitness),
+    /// Write the states at steps
+    Export(TraceExport),
+    /// Run to the end and tell it
+    End(Traced),
+    /// List the checkpoints
+    List(Traced),
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct TraceHash {
+    /// Steps, with commas between them
+    #[arg(long, required = true, value_delimiter = ',', value_parser = step)]
+    pub at: Vec<u64>,
+    #[command(flatten)]
+    pub traced: Traced,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct TraceWitness {
+    /// Steps, with commas between them
+    #[arg(long, required = true, value_delimiter = ',', value_parser = step)]
+    pub at: Vec<u64>,
+    /// Name of proofs, %d is the step; stdout if -, compressed if it ends in .gz
+    #[arg(long, default_value = "proof-%d.json")]
+    pub proof_fmt: String,
+    #[command(flatten)]
+    pub traced: Traced,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct TraceExport {
+    /// Steps, with commas between them
+    #[arg(long, required = true, value_delimiter = ',', value_parser = step)]
+    pub at: Vec<u64>,
+    /// Name of states, .bin or .bin.gz, %d is the step
+    #[arg(long, default_value = "state-%d.bin.gz")]
+    pub snapshot_fmt: String,
+    #[command(flatten)]
+    pub traced: Traced,
+}
+
+/// A step as a flag takes it.
+fn step(text: &str) -> Result<u64, String> {
+    go_number(text).ok_or("not a number of 64 bits".into())
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Bisect {
+    /// One side: a state to run from, or `sh:COMMAND`, which prints the state hash at the
+    /// step that is in $STEP
+    #[arg(long, value_name = "TRACE")]
+    pub left: String,
+    /// The other side
+    #[arg(long, value_name = "TRACE")]
+    pub right: String,
+    /// Checkpoint store of the left side; by default a folder for the time of the command
+    #[arg(long, value_name = "STORE")]
+    pub left_store: Option<String>,
+    /// Checkpoint store of the right side; by default a folder for the time of the command
+    #[arg(long, value_name = "STORE")]
+    pub right_store: Option<String>,
+    /// What executes the left side's steps
+    #[arg(long, value_enum, default_value_t = Engine::Translator)]
+    pub left_engine: Engine,
+    /// What executes the right side's steps
+    #[arg(long, value_enum, default_value_t = Engine::Translator)]
+    pub right_engine: Engine,
+    /// First step to compare; the first of the left trace by default
+    #[arg(long, value_parser = step)]
+    pub from: Option<u64>,
+    /// Last step to compare; the last of both traces by default
+    #[arg(long, value_parser = step)]
+    pub to: Option<u64>,
+    /// Name of the proof of the differing step, as the left side executes it, %d is the
+    /// step; none if empty
+    #[arg(long, default_value = "proof-%d.json")]
+    pub proof_fmt: String,
+    /// Symbols of the program
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = any_path())]
+    pub meta: PathBuf,
+    #[command(flatten)]
+    pub translation: Translation,
+    /// Command of the pre-image host, after --
+    #[arg(trailing_var_arg = true, value_name = "HOST COMMAND")]
+    pub host: Vec<OsString>,
 }

@@ -9,6 +9,8 @@
 mod journal;
 mod narrow;
 
+pub use narrow::code_around;
+
 use crate::diff;
 use crate::log::{Level, Logger};
 use anyhow::{Context, Result};

@@ -146,9 +146,6 @@ impl Demo<'_> {
         let _: Proof = files::read_json(&path)?;
         say!("4. Step {step} proven: {size} bytes of JSON. Verified without memory or host:");
         out::print("   ")?;
-        witness::run_verify(&cli::Verify {
-            input: path,
-            version: "multithreaded64-5".into(),
-        })
+        witness::verify_proof(&path, "multithreaded64-5")
     }
 }

@@ -38,7 +38,16 @@ pub fn accelerator(
     memory: &mut Memory,
     logger: &Logger,
 ) -> Option<Box<dyn Accelerator>> {
-    match translator(options(args), memory) {
+    with_options(options(args), memory, logger)
+}
+
+/// [`accelerator`], from options.
+pub fn with_options(
+    options: Options,
+    memory: &mut Memory,
+    logger: &Logger,
+) -> Option<Box<dyn Accelerator>> {
+    match translator(options, memory) {
         Ok(translator) => {
             if let Some(error) = translator.cache_error() {
                 let fields = [("module", "vm".into()), ("err", error.to_string().into())];

@@ -1,7 +1,9 @@
 //! The command line of Carronade: Cannon's commands, and a few more.
 
+pub mod audit;
 pub mod backtrace;
 pub mod bench;
+pub mod bisect;
 pub mod cache;
 pub mod cli;
 pub mod clock;
@@ -19,9 +21,11 @@ pub mod interrupt;
 pub mod load_elf;
 pub mod log;
 pub mod matcher;
+pub mod oracle;
 pub mod out;
 pub mod proof;
 pub mod run;
 pub mod statistics;
+pub mod trace;
 pub mod version;
 pub mod witness;

@@ -5,8 +5,8 @@ use carronade::cli::{Cli, Command};
 use carronade::failure::Outcome;
 use carronade::log::Logger;
 use carronade::{
-    bench, compile, demo, diff, disassemble, host, inspect, interrupt, load_elf, out, run, version,
-    witness,
+    audit, bench, bisect, compile, demo, diff, disassemble, host, inspect, interrupt, load_elf,
+    out, run, trace, version, witness,
 };
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -54,7 +54,10 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::LoadElf(args) => load_elf::run(args),
         Command::Run(args) => run::run(args, &logger),
         Command::Witness(args) => witness::run(args),
-        Command::Verify(args) => witness::run_verify(args),
+        Command::Verify(args) => match &args.store {
+            Some(place) => audit::run(args, place, &logger),
+            None => witness::verify_proof(&args.input, &args.version),
+        },
         Command::List => version::list(),
         Command::Inspect(args) => inspect::run(args, cli.json),
         Command::Diff(args) => diff::run(args),
@@ -63,5 +66,7 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Compile(args) => compile::run(args),
         Command::Bench(args) => bench::run(args, cli.json),
         Command::Demo(args) => demo::run(args, &logger),
+        Command::Trace(command) => trace::run(command, cli.json, &logger),
+        Command::Bisect(args) => bisect::run(args, &logger),
     }
 }

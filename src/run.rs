@@ -1,8 +1,8 @@
 //! `run`: the VM from a state on, with proofs, snapshots and stops on the way
 //! (`cannon/cmd/run.go`).
 
+mod driver;
 mod guest;
-mod oracle;
 mod preimage_stop;
 mod profile;
 mod progress;
@@ -13,9 +13,10 @@ use crate::crosscheck::{Crosscheck, Ended};
 use crate::failure::{Failure, Outcome};
 use crate::log::{Level, Logger};
 use crate::matcher::Matcher;
+use crate::oracle::{SharedOracle, is_interruption};
 use crate::proof::Proof;
 use crate::statistics::Figures;
-use crate::{cli, engine, files, interrupt};
+use crate::{cli, engine, files, interrupt, trace};
 use anyhow::{Context, Result, anyhow, bail};
 use carronade_emulator::accelerator::Accelerator;
 use carronade_emulator::cpu::Width;
@@ -25,8 +26,8 @@ use carronade_emulator::machine::{Cause, Machine, Stop, VmError, Watch};
 use carronade_emulator::memory::Memory;
 use carronade_emulator::state::State;
 use carronade_emulator::witness::StepWitness;
+use driver::{Cause as DriverCause, Driver};
 use guest::GuestLog;
-use oracle::{SharedOracle, is_interruption};
 use preimage_stop::PreimageStop;
 use profile::Profile;
 use progress::Progress;
@@ -61,11 +62,10 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
     host.set_replay_hint(&state.replay_hint);
     let metadata = metadata.unwrap_or_default();
     let about = (metadata.clone(), logger.clone());
-    let (machine, crosscheck) = engines(args, state, memory, &host, about)?;
+    let driver = driver(args, &stop, (state, memory), &host, about)?;
     let mut session = Session {
-        first_step: machine.state().step,
-        machine,
-        crosscheck,
+        first_step: driver.machine().state().step,
+        driver,
         args,
         stop,
         metadata,
@@ -84,14 +84,14 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
     result
 }
 
-/// The machine that the flags ask for, and what compares it with another, if they do.
-fn engines(
+/// What the flags ask for to execute steps.
+fn driver(
     args: &cli::Run,
-    state: State,
-    mut memory: Memory,
+    stop: &PreimageStop,
+    (state, mut memory): (State, Memory),
     host: &SharedOracle,
     (metadata, logger): (Metadata, Logger),
-) -> Result<(Machine, Option<Crosscheck>)> {
+) -> Outcome<Driver> {
     let oracle = Box::new(host.clone());
     let output = Box::new(GuestLog(logger.clone()));
     if args.engine == cli::Engine::Crosscheck {
@@ -102,18 +102,41 @@ fn engines(
         let (start, about) = ((state, memory), (metadata, logger));
         let (machine, crosscheck) =
             Crosscheck::begin(start, oracle, output, Box::new(maker), about)?;
-        return Ok((machine, Some(crosscheck)));
+        return Ok(Driver::Checked(machine, Box::new(crosscheck)));
+    }
+    if let Some(place) = store(args, stop, &logger) {
+        let inputs = trace::inputs(args.store.inputs.as_deref(), &args.host);
+        let engine = trace::maker(args.engine, &args.translation, &logger);
+        let world = (oracle as _, output as _);
+        let options = carronade_trace::Options {
+            faithful: true,
+            ..Default::default()
+        };
+        let trace = trace::open_at((state, memory), &place, inputs, world, engine, options)?;
+        return Ok(Driver::Traced(Box::new(trace)));
     }
     let accelerator = match args.engine {
         cli::Engine::Translator => engine::accelerator(&args.translation, &mut memory, &logger),
         _ => None,
     };
     let machine = Machine::new(state, memory, oracle, output);
-    let machine = match accelerator {
+    Ok(Driver::Plain(match accelerator {
         Some(accelerator) => machine.with_accelerator(accelerator),
         None => machine,
-    };
-    Ok((machine, None))
+    }))
+}
+
+/// The checkpoint store, if there is one and every step need not be looked at.
+fn store(args: &cli::Run, stop: &PreimageStop, logger: &Logger) -> Option<String> {
+    let place = trace::store_place(&args.store).ok()?;
+    let every_step = args.debug || args.pprof_cpu || stop.watch() != Watch::Nothing;
+    if every_step {
+        let fields = [("module", "vm".into()), ("store", place.as_str().into())];
+        let message = "The checkpoint store is not used: the flags ask to see every step";
+        logger.log(Level::Warn, message, &fields);
+        return None;
+    }
+    Some(place)
 }
 
 /// Finds what would fail later, when hours of work are lost with it.
@@ -171,9 +194,7 @@ fn file_name(format: &str, step: u64) -> PathBuf {
 
 /// A run under way.
 struct Session<'a> {
-    machine: Machine,
-    /// The second machine of two, if there are two.
-    crosscheck: Option<Crosscheck>,
+    driver: Driver,
     args: &'a cli::Run,
     stop: PreimageStop,
     metadata: Metadata,
@@ -190,7 +211,7 @@ impl Session<'_> {
     fn run(&mut self) -> Outcome {
         self.started = Stopwatch::start();
         self.sample();
-        while !self.machine.state().exited {
+        while !self.driver.machine().state().exited {
             if interrupt::requested() {
                 return Err(Failure::Interrupted);
             }
@@ -198,11 +219,9 @@ impl Session<'_> {
                 break;
             }
         }
-        if let Some(crosscheck) = &mut self.crosscheck {
-            let equal = crosscheck.finish(&self.machine);
-            equal.map_err(|ended| self.ended(ended))?;
-        }
-        let state = self.machine.state();
+        let equal = self.driver.finish();
+        equal.map_err(|ended| self.ended(ended))?;
+        let state = self.driver.machine().state();
         let fields = [
             ("exited", state.exited.into()),
             ("code", u64::from(state.exit_code).into()),
@@ -211,14 +230,14 @@ impl Session<'_> {
         self.warn_of_missing_proof();
         self.finish()?;
         match &self.calls {
-            Some(calls) => calls.print(self.machine.state(), &self.metadata),
+            Some(calls) => calls.print(self.driver.machine().state(), &self.metadata),
             None => Ok(()),
         }
     }
 
     /// What happens before a step: says whether the run stops here.
     fn before_step(&mut self) -> Outcome<bool> {
-        let step = self.machine.state().step;
+        let step = self.driver.machine().state().step;
         if self.args.info_at.matches(step) {
             self.log_progress();
         }
@@ -227,8 +246,13 @@ impl Session<'_> {
             return Ok(true);
         }
         if self.args.snapshot_at.matches(step) {
+            self.publish()?;
             let path = file_name(&self.args.snapshot_fmt, step);
-            files::write_state(&path, self.machine.state(), self.machine.memory())?;
+            files::write_state(
+                &path,
+                self.driver.machine().state(),
+                self.driver.machine().memory(),
+            )?;
         }
         Ok(false)
     }
@@ -236,7 +260,7 @@ impl Session<'_> {
     /// Executes one step with its proof, or as many as nothing happens before: says
     /// whether the run stops after it.
     fn advance(&mut self) -> Outcome<bool> {
-        let step = self.machine.state().step;
+        let step = self.driver.machine().state().step;
         if step == u64::MAX {
             // The reference would begin again at 0; no honest run comes near.
             return Err(anyhow!("the step counter is at its end").into());
@@ -248,53 +272,52 @@ impl Session<'_> {
             files::write_json(&path, &Proof::from(witness))?;
             return Ok(self.preimage_read(step));
         }
-        let until = self.next_event(step);
         self.observe();
-        let end = self.run_machine(until)?;
-        self.progress.set(self.machine.state().step);
+        let end = self.run_machine(step)?;
+        self.progress.set(self.driver.machine().state().step);
         self.sample();
-        Ok(end == Stop::PreimageRead && self.preimage_read(self.machine.state().step - 1))
+        Ok(end == Stop::PreimageRead && self.preimage_read(self.driver.machine().state().step - 1))
     }
 
     fn prove(&mut self) -> Outcome<StepWitness> {
-        let proven = match &mut self.crosscheck {
-            Some(crosscheck) => crosscheck.prove(&mut self.machine),
-            None => self.machine.prove().map_err(Ended::Vm),
-        };
-        proven.map_err(|ended| self.ended(ended))
+        self.keep()?;
+        let proven = self.driver.prove();
+        proven.map_err(|cause| self.failed(cause))
     }
 
-    fn run_machine(&mut self, until: u64) -> Outcome<Stop> {
-        let watch = self.stop.watch();
-        let ran = match &mut self.crosscheck {
-            Some(crosscheck) => crosscheck.run(&mut self.machine, until, watch),
-            None => self.machine.run(until, watch).map_err(Ended::Vm),
-        };
-        ran.map_err(|ended| self.ended(ended))
+    fn publish(&mut self) -> Outcome {
+        let published = self.driver.publish();
+        published.map_err(|cause| self.failed(cause))
     }
 
-    /// The step before which something happens next.
-    fn next_event(&self, step: u64) -> u64 {
+    fn keep(&mut self) -> Outcome {
+        let kept = self.driver.keep();
+        kept.map_err(|cause| self.failed(cause))
+    }
+
+    /// Runs to the step before which something is to be written, or some way towards it.
+    fn run_machine(&mut self, step: u64) -> Outcome<Stop> {
         let Self { args, .. } = self;
-        let matchers = [
-            &args.info_at,
-            &args.stop_at,
-            &args.snapshot_at,
-            &args.proof_at,
-        ];
+        let writes = [&args.stop_at, &args.snapshot_at, &args.proof_at];
+        let next = writes.map(|matcher| matcher.next_after(step));
+        let target = next.into_iter().fold(u64::MAX, u64::min);
         let slice = match (&self.calls, &self.profile) {
             (Some(_), _) => 1,
             (None, Some(profile)) => profile.interval(),
             (None, None) => SLICE,
         };
-        let next = matchers.map(|matcher| matcher.next_after(step));
-        next.into_iter().fold(step.saturating_add(slice), u64::min)
+        let pause = args
+            .info_at
+            .next_after(step)
+            .min(step.saturating_add(slice));
+        let ran = self.driver.run(target, pause, self.stop.watch());
+        ran.map_err(|cause| self.failed(cause))
     }
 
     /// A proof that was asked for may lie beyond the guest's end; op-challenger expects
     /// that and reads the final state, others will wonder.
     fn warn_of_missing_proof(&self) {
-        let state = self.machine.state();
+        let state = self.driver.machine().state();
         if !state.exited {
             return;
         }
@@ -312,19 +335,19 @@ impl Session<'_> {
 
     fn sample(&mut self) {
         if let Some(profile) = &mut self.profile {
-            profile.sample(&self.machine);
+            profile.sample(self.driver.machine());
         }
     }
 
     fn observe(&mut self) {
         if let Some(calls) = &mut self.calls {
-            calls.observe(&self.machine, &self.metadata);
+            calls.observe(self.driver.machine(), &self.metadata);
         }
     }
 
     /// Whether the pre-image that a step read, if it did, ends the run.
     fn preimage_read(&self, step: u64) -> bool {
-        let reader = self.machine.preimages();
+        let reader = self.driver.machine().preimages();
         let Some(read) = reader
             .last_read()
             .filter(|_| self.stop.watch() != Watch::Nothing)
@@ -341,7 +364,10 @@ impl Session<'_> {
     }
 
     fn log_progress(&self) {
-        let (state, memory) = (self.machine.state(), self.machine.memory());
+        let (state, memory) = (
+            self.driver.machine().state(),
+            self.driver.machine().memory(),
+        );
         let pc = state.thread().map_or(0, |thread| thread.pc);
         let steps = (state.step - self.first_step) as f64;
         let rate = steps / self.started.wall().as_secs_f64();
@@ -361,16 +387,24 @@ impl Session<'_> {
     }
 
     fn finish(&mut self) -> Outcome {
+        self.keep()?;
         files::write_state(
             &self.args.output,
-            self.machine.state(),
-            self.machine.memory(),
+            self.driver.machine().state(),
+            self.driver.machine().memory(),
         )?;
-        files::write_json(&self.args.debug_info, &self.machine.debug_info())?;
+        files::write_json(&self.args.debug_info, &self.driver.debug_info())?;
         if let Some(profile) = &self.profile {
             profile.write(Path::new("cpu.pprof"), &self.metadata)?;
         }
         Ok(())
+    }
+
+    fn failed(&self, cause: DriverCause) -> Failure {
+        match cause {
+            DriverCause::Ended(ended) => self.ended(ended),
+            DriverCause::Failed(failure) => failure,
+        }
     }
 
     fn ended(&self, ended: Ended) -> Failure {
@@ -388,8 +422,7 @@ impl Session<'_> {
         if self.args.stats.is_none() && self.args.stats_file.as_os_str().is_empty() {
             return Ok(());
         }
-        let second = self.crosscheck.as_ref().map(Crosscheck::machine);
-        let machine = second.unwrap_or(&self.machine);
+        let machine = self.driver.measured();
         let steps = machine.state().step - self.first_step;
         let translator = engine::translator_of(machine);
         let figures = Figures::new(self.args.engine, steps, &self.started, translator);
@@ -404,7 +437,7 @@ impl Session<'_> {
         if is_interruption(&error.cause) {
             return Failure::Interrupted;
         }
-        let word = self.machine.memory().load(error.pc, Width::Word) as u32;
+        let word = self.driver.machine().memory().load(error.pc, Width::Word) as u32;
         let cause = &error.cause;
         let mut words = format!(
             "VM panic at step {} (pc 0x{:x} in {}, instruction 0x{word:08x} {}): {cause}",
@@ -415,7 +448,7 @@ impl Session<'_> {
         );
         // How the guest came to ask says nothing about why the host could not answer.
         if matches!(error.cause, Cause::Fault(_)) && !self.metadata.symbols.is_empty() {
-            words += &backtrace::guess(&self.machine, &self.metadata);
+            words += &backtrace::guess(self.driver.machine(), &self.metadata);
         }
         Failure::VmPanic(words)
     }

@@ -45,16 +45,16 @@ pub fn run(args: &cli::Witness) -> Outcome {
     files::write_json(Path::new("-"), &response)
 }
 
-/// Runs `verify`.
+/// Verifies a proof by the rules of a state version.
 ///
 /// # Errors
 /// When the proof cannot be read, or is refused.
-pub fn run_verify(args: &cli::Verify) -> Outcome {
-    let version = version::by_name(&args.version)?;
-    let proof: Proof = files::read_json(&args.input)?;
+pub fn verify_proof(path: &Path, version: &str) -> Outcome {
+    let version = version::by_name(version)?;
+    let proof: Proof = files::read_json(path)?;
     let witness = proof
         .into_witness()
-        .with_context(|| format!("{}", args.input.display()))?;
+        .with_context(|| format!("{}", path.display()))?;
     match verify(version, &witness) {
         Ok(post) => {
             say!(

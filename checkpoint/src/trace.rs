@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::format::object::Object;
 use crate::graph::{Graph, Mark};
-use crate::name::{EdgeName, TraceId};
+use crate::name::{EdgeName, Hash, TraceId};
 use crate::store::Options;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +45,16 @@ impl TraceStore {
     #[must_use]
     pub fn id(&self) -> TraceId {
         self.shared.id
+    }
+
+    /// The trace that begins in another state of the same program, with the same inputs.
+    #[must_use]
+    pub fn sibling(&self, prestate: Hash) -> Self {
+        let id = TraceId {
+            prestate,
+            ..self.shared.id
+        };
+        Self::new(self.shared.backend.clone(), id, self.shared.options.clone())
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {

@@ -154,6 +154,31 @@ impl Machine {
             .debug_info(pages, self.reader.counts(), self.state.step)
     }
 
+    /// The pages that have changed since the last call, ascending, and their roots, if the
+    /// memory was told to track them ([`Memory::track_changes`]).
+    pub fn take_changes(&mut self) -> Vec<(u64, Hash)> {
+        let changes = self.memory.take_changes();
+        let root = |page: u64| (page, self.memory.page_root(page));
+        changes.into_iter().map(root).collect()
+    }
+
+    /// All pages that exist, ascending, and their roots.
+    pub fn pages(&mut self) -> Vec<(u64, Hash)> {
+        let indexes = self.memory.page_indexes();
+        let root = |page: u64| (page, self.memory.page_root(page));
+        indexes.into_iter().map(root).collect()
+    }
+
+    /// [`Machine::debug_info`] with what was counted before the counters began.
+    #[must_use]
+    pub fn debug_info_after(&self, before: &Stats, requests: (u64, u64)) -> DebugInfo {
+        let mut stats = before.clone();
+        stats.join(&self.stats);
+        let counts = self.reader.counts();
+        let requests = (requests.0 + counts.0, requests.1 + counts.1);
+        stats.debug_info(self.memory.page_count(), requests, self.state.step)
+    }
+
     /// Goes on where a machine with these counters has come to the same state, in the
     /// pre-image that it read last, if it read one. Counting begins at zero.
     pub fn resume(&mut self, stats: &Stats, held: Option<(Hash, Vec<u8>)>) {

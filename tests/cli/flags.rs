@@ -114,7 +114,12 @@ fn matchers_match_before_the_step() {
     );
     assert_eq!(
         files(&["--proof-at", "=3,=1,%4", "--stop-at", "=7"]),
-        ["proof-0.json", "proof-1.json", "proof-3.json", "proof-4.json"]
+        [
+            "proof-0.json",
+            "proof-1.json",
+            "proof-3.json",
+            "proof-4.json"
+        ]
     );
     assert!(
         files(&[

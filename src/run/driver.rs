@@ -1,0 +1,115 @@
+//! What executes the steps of `run`: a machine, two that are compared, or a trace over a
+//! checkpoint store.
+
+use crate::crosscheck::{Crosscheck, Ended};
+use crate::failure::Failure;
+use crate::trace::failure;
+use carronade_emulator::machine::{Machine, Stop, Watch};
+use carronade_emulator::stats::DebugInfo;
+use carronade_emulator::witness::StepWitness;
+use carronade_trace::{Trace, TraceError};
+
+/// What executes steps.
+pub enum Driver {
+    /// A machine.
+    Plain(Machine),
+    /// A machine, and one that it is compared with.
+    Checked(Machine, Box<Crosscheck>),
+    /// A trace, which may come to a step without executing all before it.
+    Traced(Box<Trace>),
+}
+
+/// Why there are no more steps.
+pub enum Cause {
+    /// What a machine or two machines had to say.
+    Ended(Ended),
+    /// What else went wrong.
+    Failed(Failure),
+}
+
+impl From<Ended> for Cause {
+    fn from(ended: Ended) -> Self {
+        Self::Ended(ended)
+    }
+}
+
+impl From<TraceError> for Cause {
+    fn from(error: TraceError) -> Self {
+        match error {
+            TraceError::Vm(error) => Self::Ended(Ended::Vm(error)),
+            error => Self::Failed(failure(error)),
+        }
+    }
+}
+
+impl Driver {
+    /// The machine.
+    pub fn machine(&self) -> &Machine {
+        match self {
+            Self::Plain(machine) | Self::Checked(machine, _) => machine,
+            Self::Traced(trace) => trace.machine(),
+        }
+    }
+
+    /// The machine that has the engine in question.
+    pub fn measured(&self) -> &Machine {
+        match self {
+            Self::Checked(_, crosscheck) => crosscheck.machine(),
+            _ => self.machine(),
+        }
+    }
+
+    /// Runs towards a step, at most to `pause`.
+    pub fn run(&mut self, step: u64, pause: u64, watch: Watch) -> Result<Stop, Cause> {
+        let until = step.min(pause);
+        match self {
+            Self::Plain(machine) => Ok(machine.run(until, watch).map_err(Ended::Vm)?),
+            Self::Checked(machine, crosscheck) => Ok(crosscheck.run(machine, until, watch)?),
+            Self::Traced(trace) => {
+                trace.approach(step, pause)?;
+                Ok(Stop::Step)
+            }
+        }
+    }
+
+    /// Executes the next step, and proves it.
+    pub fn prove(&mut self) -> Result<StepWitness, Cause> {
+        match self {
+            Self::Plain(machine) => Ok(machine.prove().map_err(Ended::Vm)?),
+            Self::Checked(machine, crosscheck) => Ok(crosscheck.prove(machine)?),
+            Self::Traced(trace) => Ok(trace.prove()?),
+        }
+    }
+
+    /// Somebody has asked for the state here: others may again.
+    pub fn keep(&mut self) -> Result<(), Cause> {
+        match self {
+            Self::Traced(trace) => Ok(trace.keep()?),
+            _ => Ok(()),
+        }
+    }
+
+    /// The state here is written to a file: somebody will go on from there.
+    pub fn publish(&mut self) -> Result<(), Cause> {
+        match self {
+            Self::Traced(trace) => Ok(trace.publish()?),
+            _ => Ok(()),
+        }
+    }
+
+    /// The counters of the run.
+    pub fn debug_info(&self) -> DebugInfo {
+        match self {
+            Self::Traced(trace) => trace.debug_info(),
+            _ => self.machine().debug_info(),
+        }
+    }
+
+    /// The last comparison, if there is any.
+    pub fn finish(&mut self) -> Result<(), Ended> {
+        match self {
+            Self::Checked(machine, crosscheck) => crosscheck.finish(machine),
+            _ => Ok(()),
+        }
+    }
+}

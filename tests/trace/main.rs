@@ -1,0 +1,7 @@
+//! Traces over a checkpoint store, as whole programs of the golden guests and of our own
+//! run them.
+
+mod bisect;
+mod hashes;
+mod support;
+mod verify;

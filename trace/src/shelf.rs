@@ -1,0 +1,153 @@
+//! The checkpoints of a trace, as they were listed last.
+//!
+//! Others may add and thin checkpoints at the same time. A list that is out of date costs
+//! steps, never a wrong answer.
+
+use crate::error::TraceError;
+use crate::world::Known;
+use carronade_checkpoint::{Checkpoint, Edge, Error as StoreError, Limit, Policy, TraceStore};
+use carronade_emulator::hash::Hash;
+use carronade_emulator::oracle::OracleError;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The checkpoints that a trace goes on from.
+pub struct Shelf {
+    store: TraceStore,
+    points: BTreeMap<u64, Hash>,
+    /// The last checkpoint: every pre-image of the trace so far was read on the way there.
+    latest: Latest,
+}
+
+type Latest = Arc<Mutex<Option<Checkpoint>>>;
+
+impl Shelf {
+    /// The checkpoints in a store.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn new(store: TraceStore) -> Result<Self, TraceError> {
+        let mut shelf = Self {
+            store,
+            points: BTreeMap::new(),
+            latest: Arc::default(),
+        };
+        shelf.refresh()?;
+        Ok(shelf)
+    }
+
+    /// Lists the checkpoints again.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn refresh(&mut self) -> Result<(), TraceError> {
+        let points = self.store.checkpoints()?.into_iter();
+        self.points = points.map(|point| (point.step, point.state_hash)).collect();
+        let latest = self.store.open_nearest(u64::MAX)?;
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
+        Ok(())
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &TraceStore {
+        &self.store
+    }
+
+    /// What the trace is known to have read.
+    #[must_use]
+    pub fn known(&self) -> Stored {
+        Stored(Arc::clone(&self.latest))
+    }
+
+    /// How many checkpoints there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.points.len()
+    }
+
+    /// The state hash at a checkpoint.
+    #[must_use]
+    pub fn state_hash(&self, step: u64) -> Option<Hash> {
+        self.points.get(&step).copied()
+    }
+
+    /// The last checkpoint at or before a step.
+    #[must_use]
+    pub fn nearest(&self, step: u64) -> Option<u64> {
+        self.points
+            .range(..=step)
+            .next_back()
+            .map(|(step, _)| *step)
+    }
+
+    /// The first checkpoint after a step.
+    #[must_use]
+    pub fn next_after(&self, step: u64) -> Option<u64> {
+        let next = self.points.range(step.checked_add(1)?..).next();
+        next.map(|(step, _)| *step)
+    }
+
+    /// Opens a checkpoint; if it has been thinned away meanwhile, one before it.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be read.
+    pub fn open(&mut self, step: u64) -> Result<Checkpoint, TraceError> {
+        let opened = self.store.open_nearest(step)?;
+        opened.ok_or(TraceError::Before(step))
+    }
+
+    /// Thins the checkpoints to a number of them.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn thin(&mut self, to: usize, asked: &[u64]) -> Result<(), TraceError> {
+        let limit = Limit::Checkpoints(to);
+        self.store.thin(&Policy { limit, dense: 0 }, asked)?;
+        self.refresh()
+    }
+
+    /// Adds a checkpoint; says no if the one that it goes on from has been thinned away.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn put(&mut self, edge: Edge<'_>) -> Result<bool, TraceError> {
+        let to = edge.to;
+        match self.store.put(edge) {
+            Err(StoreError::NoCheckpoint { .. }) => return Ok(false),
+            put => put?,
+        }
+        self.points.insert(to.step, to.state_hash);
+        Ok(true)
+    }
+}
+
+/// The pre-images of a trace that are in its store.
+pub struct Stored(Latest);
+
+impl Known for Stored {
+    fn preimage(&mut self, key: &Hash) -> Result<Option<Vec<u8>>, OracleError> {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(checkpoint) => Ok(checkpoint.preimage(key)?),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Stored {
+    /// Those that were read on the way to a checkpoint.
+    #[must_use]
+    pub fn of(checkpoint: Checkpoint) -> Self {
+        Self(Arc::new(Mutex::new(Some(checkpoint))))
+    }
+
+    /// The keys of those pre-images.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Hash> {
+        let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        latest
+            .as_ref()
+            .map(Checkpoint::preimages)
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,221 @@
+//! A machine somewhere in a trace, and what it has done since the checkpoint below it.
+
+use crate::error::TraceError;
+use crate::saved::{Counted, Happened, Saved, encode_output};
+use crate::shelf::Shelf;
+use crate::world::{Notes, SharedWorld};
+use carronade_checkpoint::{ChangedPage, Checkpoint, Edge, Output, Point};
+use carronade_emulator::accelerator::Accelerator;
+use carronade_emulator::hash::Hash;
+use carronade_emulator::machine::Machine;
+use carronade_emulator::memory::Memory;
+use carronade_emulator::oracle::OracleError;
+use carronade_emulator::state::State;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Makes what executes a machine's steps; nothing for the interpreter.
+pub type Engine =
+    Arc<dyn Fn(&mut Memory) -> Result<Option<Box<dyn Accelerator>>, OracleError> + Send + Sync>;
+
+/// A machine, and the checkpoint that it goes on from.
+pub struct Stand {
+    /// The machine.
+    pub machine: Machine,
+    /// The checkpoint; none before the first.
+    base: Option<Point>,
+    world: SharedWorld,
+}
+
+impl Stand {
+    /// A machine in a state that no checkpoint is below.
+    ///
+    /// # Errors
+    /// When the engine cannot be made.
+    pub fn first(
+        state: State,
+        mut memory: Memory,
+        world: &SharedWorld,
+        engine: &Engine,
+    ) -> Result<Self, TraceError> {
+        memory.track_changes();
+        world.restart(&state.replay_hint);
+        let accelerator = engine(&mut memory).map_err(TraceError::Engine)?;
+        let (oracle, output) = (Box::new(world.clone()), Box::new(world.clone()));
+        let mut machine = Machine::new(state, memory, oracle, output);
+        if let Some(accelerator) = accelerator {
+            machine = machine.with_accelerator(accelerator);
+        }
+        Ok(Self {
+            machine,
+            base: None,
+            world: world.clone(),
+        })
+    }
+
+    /// A machine at a checkpoint.
+    ///
+    /// # Errors
+    /// When the checkpoint is damaged, or the engine cannot be made.
+    pub fn at(
+        checkpoint: &Checkpoint,
+        world: &SharedWorld,
+        engine: &Engine,
+    ) -> Result<Self, TraceError> {
+        let saved = Saved::decode(&checkpoint.state()?)?;
+        let held = match saved.held {
+            Some(key) => checkpoint.preimage(&key)?.map(|value| (key, value)),
+            None => None,
+        };
+        let mut memory = Memory::new();
+        restore(&mut memory, checkpoint)?;
+        let mut stand = Self::first(saved.state()?, memory, world, engine)?;
+        let last = last_counters(checkpoint)?;
+        stand.machine.resume(&last.stats, held);
+        stand.base = Some(checkpoint.point());
+        Ok(stand)
+    }
+
+    /// The step counter.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.machine.state().step
+    }
+
+    /// The step of the checkpoint below.
+    #[must_use]
+    pub fn base(&self) -> Option<u64> {
+        self.base.map(|base| base.step)
+    }
+
+    /// Makes a checkpoint here, if there is none, and goes on from it: its state hash, and
+    /// what was counted since the one before.
+    ///
+    /// # Errors
+    /// When it cannot be stored, or an earlier run has come to another state here.
+    pub fn checkpoint(&mut self, shelf: &mut Shelf) -> Result<(Hash, Counted), TraceError> {
+        let (step, state_hash) = (self.step(), self.machine.witness().1);
+        let (stats, requests) = self.machine.take_counters();
+        let counted = Counted { stats, requests };
+        let changes = self.machine.take_changes();
+        let notes = self.world.take_notes();
+        match shelf.state_hash(step) {
+            Some(stored) => same(step, state_hash, stored)?,
+            None => self.store(shelf, state_hash, &counted, &changes, notes)?,
+        }
+        self.base = Some(Point { step, state_hash });
+        Ok((state_hash, counted))
+    }
+
+    fn store(
+        &mut self,
+        shelf: &mut Shelf,
+        state_hash: Hash,
+        counted: &Counted,
+        changes: &[(u64, Hash)],
+        notes: Notes,
+    ) -> Result<(), TraceError> {
+        let step = self.step();
+        let draft = Draft {
+            to: Point { step, state_hash },
+            state: Saved::of(&self.machine).encode()?,
+            preimages: notes.preimages,
+            output: encode_notes(step, counted, notes.output)?,
+        };
+        let memory = self.machine.memory();
+        if let Some(base) = self.base
+            && shelf.put(draft.edge(Some(base), memory, changes))?
+        {
+            return Ok(());
+        }
+        // The first checkpoint, or one whose base somebody has thinned away, needs all.
+        let all = self.machine.pages();
+        shelf.put(draft.edge(None, self.machine.memory(), &all))?;
+        Ok(())
+    }
+}
+
+/// An edge but for where it leads from, and the pages that this takes.
+struct Draft {
+    to: Point,
+    state: Vec<u8>,
+    preimages: BTreeMap<Hash, Vec<u8>>,
+    output: Vec<Output>,
+}
+
+impl Draft {
+    fn edge<'a>(
+        &'a self,
+        from: Option<Point>,
+        memory: &'a Memory,
+        pages: &[(u64, Hash)],
+    ) -> Edge<'a> {
+        let preimages = self.preimages.iter();
+        Edge {
+            from,
+            to: self.to,
+            state: &self.state,
+            pages: with_bytes(memory, pages),
+            preimages: preimages.map(|(key, value)| (*key, &value[..])).collect(),
+            output: self.output.clone(),
+        }
+    }
+}
+
+fn encode_notes(
+    step: u64,
+    counted: &Counted,
+    output: Vec<(carronade_emulator::step::Stream, Vec<u8>)>,
+) -> Result<Vec<Output>, TraceError> {
+    let written = output.into_iter();
+    let written = written.map(|(stream, bytes)| encode_output(step, stream, bytes));
+    let mut all: Vec<_> = written.collect();
+    all.push(counted.encode(step)?);
+    Ok(all)
+}
+
+fn with_bytes<'a>(memory: &'a Memory, pages: &[(u64, Hash)]) -> Vec<ChangedPage<'a>> {
+    let page = |(index, root): &(u64, Hash)| {
+        Some(ChangedPage {
+            index: *index,
+            root: *root,
+            bytes: memory.page(*index)?,
+        })
+    };
+    pages.iter().filter_map(page).collect()
+}
+
+/// How many pages are loaded at once.
+const BATCH: usize = 256;
+
+fn restore(memory: &mut Memory, checkpoint: &Checkpoint) -> Result<(), TraceError> {
+    let pages = checkpoint.pages();
+    for batch in pages.chunks(BATCH) {
+        let indexes: Vec<u64> = batch.iter().map(|(index, _)| *index).collect();
+        let loaded = checkpoint.load_many(&indexes)?;
+        for ((index, root), bytes) in batch.iter().zip(loaded) {
+            memory.restore_page(*index, &bytes, *root);
+        }
+    }
+    Ok(())
+}
+
+/// The counters of the interval that a checkpoint ends.
+fn last_counters(checkpoint: &Checkpoint) -> Result<Counted, TraceError> {
+    let step = checkpoint.point().step;
+    let mut last = Counted::default();
+    for output in checkpoint.output(step..=step)? {
+        if let Happened::Counted(counted) = Happened::decode(output)? {
+            last = counted;
+        }
+    }
+    Ok(last)
+}
+
+/// Two runs must come to the same state.
+fn same(step: u64, now: Hash, stored: Hash) -> Result<(), TraceError> {
+    if now == stored {
+        return Ok(());
+    }
+    Err(TraceError::Differs { step, now, stored })
+}

@@ -1,0 +1,414 @@
+//! A trace that can be asked: the state hash or the witness of any step.
+
+use crate::bisect::Claims;
+use crate::error::TraceError;
+use crate::saved::{Counted, Happened};
+use crate::shelf::Shelf;
+use crate::stand::{Engine, Stand};
+use crate::world::{Known, SharedWorld};
+use carronade_checkpoint::{Point, TraceStore};
+use carronade_emulator::hash::Hash;
+use carronade_emulator::machine::{Machine, Watch};
+use carronade_emulator::memory::Memory;
+use carronade_emulator::oracle::PreimageOracle;
+use carronade_emulator::preimage::key_type;
+use carronade_emulator::state::State;
+use carronade_emulator::stats::DebugInfo;
+use carronade_emulator::step::GuestOutput;
+use carronade_emulator::witness::StepWitness;
+
+/// How a trace is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// log2 of the steps between checkpoints at the beginning.
+    pub interval_shift: u32,
+    /// How many intervals a trace has at most: then they become twice as long.
+    pub intervals: u64,
+    /// How far from the last checkpoint an asked step must be to get one of its own.
+    pub asked_gap: u64,
+    /// How many steps opening a checkpoint must save.
+    pub gain: u64,
+    /// How many checkpoints are kept at most.
+    pub checkpoints: usize,
+    /// Whether to show the guest's output and to count as if every step were executed
+    /// here, also where a checkpoint saves it.
+    pub faithful: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            interval_shift: 26,
+            intervals: 256,
+            asked_gap: 1 << 22,
+            gain: 1 << 24,
+            checkpoints: 512,
+            faithful: false,
+        }
+    }
+}
+
+/// How many asked steps are remembered, for thinning.
+const ASKED: usize = 8;
+
+/// The note of a trace that is part of another one: that one's first state.
+const PART_OF: &str = "part-of";
+
+/// The first state of the trace that one which begins in the middle of it is part of, if
+/// it is known to be ([`Trace::publish`]).
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn part_of(store: &TraceStore) -> Result<Option<Hash>, TraceError> {
+    let note = store.note(PART_OF)?;
+    Ok(note.and_then(|bytes| bytes.try_into().ok()))
+}
+
+/// Steps between looks at whether to go on.
+const SLICE: u64 = 50_000_000;
+
+/// The trace of a program from its first state on, over a store that keeps what was
+/// executed once.
+pub struct Trace {
+    shelf: Shelf,
+    world: SharedWorld,
+    engine: Engine,
+    options: Options,
+    first: u64,
+    stand: Stand,
+    /// What was counted between where the caller began and the stand's checkpoint, as far
+    /// as the trace is faithful.
+    before: Counted,
+    end: Option<Point>,
+    asked: Vec<u64>,
+    executed: u64,
+    interrupted: Box<dyn Fn() -> bool + Send>,
+}
+
+impl Trace {
+    /// The trace that begins in a state, over a store of its checkpoints, with a host to
+    /// ask for pre-images that the store does not have.
+    ///
+    /// # Errors
+    /// When the store cannot be used, or belongs to other inputs.
+    pub fn open(
+        (state, memory): (State, Memory),
+        mut host: Box<dyn PreimageOracle + Send>,
+        output: Box<dyn GuestOutput + Send>,
+        store: TraceStore,
+        engine: Engine,
+        options: Options,
+    ) -> Result<Self, TraceError> {
+        let end = store.end()?;
+        let mut shelf = Shelf::new(store)?;
+        check_inputs(&shelf, &mut *host)?;
+        let world = SharedWorld::new(host, Box::new(shelf.known()), output);
+        let first = state.step;
+        let mut stand = Stand::first(state, memory, &world, &engine)?;
+        stand.checkpoint(&mut shelf)?;
+        Ok(Self {
+            shelf,
+            world,
+            engine,
+            options,
+            first,
+            stand,
+            before: Counted::default(),
+            end,
+            asked: Vec::new(),
+            executed: 0,
+            interrupted: Box::new(|| false),
+        })
+    }
+
+    /// Ends long runs with [`TraceError::Interrupted`] when `interrupted` says so.
+    pub fn interrupt_when(&mut self, interrupted: impl Fn() -> bool + Send + 'static) {
+        self.interrupted = Box::new(interrupted);
+    }
+
+    /// The step counter of the first state.
+    #[must_use]
+    pub fn first_step(&self) -> u64 {
+        self.first
+    }
+
+    /// The end, if it is known: the counter of the last state, and its hash.
+    #[must_use]
+    pub fn known_end(&self) -> Option<Point> {
+        self.end
+    }
+
+    /// How many steps were executed for all answers so far.
+    #[must_use]
+    pub fn executed(&self) -> u64 {
+        self.executed
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn store(&self) -> &TraceStore {
+        self.shelf.store()
+    }
+
+    /// The hash of the state with a step counter; after the end that of the last state.
+    ///
+    /// # Errors
+    /// When the machine cannot come there.
+    pub fn state_hash(&mut self, step: u64) -> Result<Hash, TraceError> {
+        if step < self.first {
+            return Err(TraceError::Before(step));
+        }
+        if let Some(end) = self.end.filter(|end| end.step <= step) {
+            return Ok(end.state_hash);
+        }
+        match self.shelf.state_hash(step) {
+            Some(hash) => Ok(hash),
+            None => Ok(self.seek(step)?.witness().1),
+        }
+    }
+
+    /// The witness of the step that is executed at a step counter; none after the end.
+    ///
+    /// # Errors
+    /// When the machine cannot come there, or the step cannot be executed.
+    pub fn witness(&mut self, step: u64) -> Result<Option<StepWitness>, TraceError> {
+        if self.seek(step)?.state().exited {
+            return Ok(None);
+        }
+        self.prove().map(Some)
+    }
+
+    /// Executes the step that the machine stands before, and proves it.
+    ///
+    /// # Errors
+    /// When it cannot be executed.
+    pub fn prove(&mut self) -> Result<StepWitness, TraceError> {
+        let witness = self.stand.machine.prove()?;
+        self.executed += 1;
+        Ok(witness)
+    }
+
+    /// The end of the trace: the counter of the last state, and its hash.
+    ///
+    /// # Errors
+    /// When the machine cannot come there.
+    pub fn end(&mut self) -> Result<Point, TraceError> {
+        if let Some(end) = self.end {
+            return Ok(end);
+        }
+        self.seek(u64::MAX)?;
+        self.end.ok_or(TraceError::Endless)
+    }
+
+    /// The machine before the step at a step counter, or at the end of the trace, if that
+    /// is earlier.
+    ///
+    /// # Errors
+    /// When the machine cannot come there.
+    pub fn seek(&mut self, step: u64) -> Result<&mut Machine, TraceError> {
+        self.shelf.refresh()?;
+        while !self.approach(step, u64::MAX)? {}
+        self.keep()?;
+        Ok(&mut self.stand.machine)
+    }
+
+    /// Goes on towards a step, at most to `pause` and for some milliseconds: whether the
+    /// machine has arrived at the step, or at the end of the trace. The way to a step far
+    /// away may lead over checkpoints rather than over the steps between.
+    ///
+    /// # Errors
+    /// When the machine cannot come there.
+    pub fn approach(&mut self, step: u64, pause: u64) -> Result<bool, TraceError> {
+        if step < self.first {
+            return Err(TraceError::Before(step));
+        }
+        let target = step.min(self.end.map_or(u64::MAX, |end| end.step));
+        self.come_near(target)?;
+        if !self.arrived(target) {
+            self.advance(target.min(pause))?;
+        }
+        Ok(self.arrived(target))
+    }
+
+    /// [Publishes](Trace::publish) the state where the machine is, if the last checkpoint
+    /// is far away: the next question is often near.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn keep(&mut self) -> Result<(), TraceError> {
+        let gap = self.options.asked_gap;
+        let (step, base) = (self.stand.step(), self.stand.base());
+        self.asked.retain(|asked| *asked != step);
+        self.asked.push(step);
+        self.asked.drain(..self.asked.len().saturating_sub(ASKED));
+        match base {
+            Some(base) if step - base < gap => Ok(()),
+            _ => self.publish(),
+        }
+    }
+
+    /// Makes a checkpoint where the machine is, and says in the store that a trace which
+    /// begins in this state is part of this one: somebody will go on from a file of it.
+    ///
+    /// # Errors
+    /// When that cannot be stored.
+    pub fn publish(&mut self) -> Result<(), TraceError> {
+        let id = self.store().id();
+        let step = self.stand.step();
+        let state_hash = match self.shelf.state_hash(step) {
+            Some(hash) if self.stand.base() == Some(step) => hash,
+            _ => self.checkpoint()?,
+        };
+        if state_hash != id.prestate {
+            let part = self.store().sibling(state_hash);
+            part.keep_note(PART_OF, &id.prestate)?;
+        }
+        Ok(())
+    }
+
+    /// The machine where it is.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.stand.machine
+    }
+
+    /// The counters of all steps from where the trace was opened, if it is faithful.
+    #[must_use]
+    pub fn debug_info(&self) -> DebugInfo {
+        let Counted { stats, requests } = &self.before;
+        self.machine().debug_info_after(stats, *requests)
+    }
+
+    fn arrived(&self, target: u64) -> bool {
+        let state = self.machine().state();
+        state.exited || state.step >= target
+    }
+
+    /// Opens the checkpoint before a step, if that is nearer than where the machine is.
+    fn come_near(&mut self, target: u64) -> Result<(), TraceError> {
+        let nearest = self.shelf.nearest(target).unwrap_or(self.first);
+        let here = self.stand.step();
+        if here > target {
+            self.before = Counted::default();
+            return self.open_checkpoint(nearest);
+        }
+        let gain = nearest.saturating_sub(here);
+        if gain < self.options.gain || self.options.faithful && !self.skip(here, nearest)? {
+            return Ok(());
+        }
+        self.open_checkpoint(nearest)
+    }
+
+    /// Does what the caller sees of the steps between two checkpoints; whether they are
+    /// two checkpoints.
+    fn skip(&mut self, from: u64, to: u64) -> Result<bool, TraceError> {
+        if self.stand.base() != Some(from) {
+            return Ok(false);
+        }
+        let checkpoint = self.shelf.open(to)?;
+        let path = checkpoint.path();
+        if checkpoint.point().step != to || !path.contains(&from) {
+            return Ok(false);
+        }
+        for output in checkpoint.output(from + 1..=to)? {
+            match Happened::decode(output)? {
+                Happened::Wrote(stream, bytes) => self.world.repeat(stream, &bytes),
+                Happened::Counted(counted) => self.before.join(&counted),
+            }
+        }
+        Ok(true)
+    }
+
+    fn open_checkpoint(&mut self, step: u64) -> Result<(), TraceError> {
+        let checkpoint = self.shelf.open(step)?;
+        self.stand = Stand::at(&checkpoint, &self.world, &self.engine)?;
+        Ok(())
+    }
+
+    /// Runs to the target, or to the next place where something is to be done.
+    fn advance(&mut self, target: u64) -> Result<(), TraceError> {
+        if (self.interrupted)() {
+            return Err(TraceError::Interrupted);
+        }
+        let here = self.stand.step();
+        let (grid, node) = (self.next_on_grid(here), self.next_node(here));
+        let until = [target, grid, node, here.saturating_add(SLICE)];
+        let until = until.into_iter().fold(u64::MAX, u64::min);
+        let machine = &mut self.stand.machine;
+        let ran = machine.run(until, Watch::Nothing);
+        let (step, exited) = (machine.state().step, machine.state().exited);
+        self.executed += step - here;
+        ran?;
+        if exited {
+            self.finish()
+        } else if step == grid || step == node {
+            self.checkpoint().map(drop)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The next step that gets a checkpoint without being asked for.
+    fn next_on_grid(&self, step: u64) -> u64 {
+        let mut shift = self.options.interval_shift;
+        while step >> shift >= self.options.intervals {
+            shift += 1;
+        }
+        (step >> shift)
+            .checked_add(1)
+            .and_then(|next| next.checked_mul(1 << shift))
+            .unwrap_or(u64::MAX)
+    }
+
+    /// The next checkpoint that there is, if the run must not pass it by.
+    fn next_node(&self, step: u64) -> u64 {
+        let next = self.options.faithful.then(|| self.shelf.next_after(step));
+        next.flatten().unwrap_or(u64::MAX)
+    }
+
+    fn checkpoint(&mut self) -> Result<Hash, TraceError> {
+        let (hash, counted) = self.stand.checkpoint(&mut self.shelf)?;
+        self.before.join(&counted);
+        if self.shelf.count() > self.options.checkpoints {
+            self.shelf
+                .thin(self.options.checkpoints * 3 / 4, &self.asked)?;
+        }
+        Ok(hash)
+    }
+
+    fn finish(&mut self) -> Result<(), TraceError> {
+        let state_hash = self.checkpoint()?;
+        let step = self.stand.step();
+        let end = Point { step, state_hash };
+        self.store().keep_end(end)?;
+        self.end = Some(end);
+        Ok(())
+    }
+}
+
+impl Claims for Trace {
+    type Error = TraceError;
+
+    fn state_hash(&mut self, step: u64) -> Result<Hash, TraceError> {
+        Trace::state_hash(self, step)
+    }
+}
+
+/// The dispute's own data must be what they were when the trace was made: all else that a
+/// program reads is bound by its key.
+fn check_inputs(shelf: &Shelf, host: &mut dyn PreimageOracle) -> Result<(), TraceError> {
+    let mut known = shelf.known();
+    for key in known.keys() {
+        if key[0] != key_type::LOCAL {
+            continue;
+        }
+        let stored = known.preimage(&key).map_err(TraceError::Engine)?;
+        // A host that does not know, or none, is no reason to doubt.
+        if let Ok(now) = host.preimage(key)
+            && stored.is_some_and(|stored| stored != now)
+        {
+            return Err(TraceError::Inputs(key));
+        }
+    }
+    Ok(())
+}
