@@ -87,41 +87,25 @@ impl Userfault {
     }
 
     /// Gives a missing page its bytes and lets those who wait for them go on.
+    ///
+    /// # Errors
+    /// Also when the page is not missing: then somebody may have seen other bytes.
     pub(super) fn fill(&self, address: usize, bytes: &Page) -> io::Result<()> {
-        let from = bytes.as_ptr() as u64;
-        let ask = || {
-            self.ask(
-                request::<5>(3),
-                &mut [address as u64, from, PAGE_SIZE as u64, 0, 0],
-            )
-        };
-        self.settle(address, ask)
+        let (to, from) = (address as u64, bytes.as_ptr() as u64);
+        until_done(|| self.ask(request::<5>(3), &mut [to, from, PAGE_SIZE as u64, 0, 0]))
     }
 
-    /// Lets a missing page be zeros.
+    /// Lets a page be zeros, unless it is there, and those who wait for it go on.
     pub(super) fn fill_zeros(&self, address: usize) -> io::Result<()> {
-        let ask = || {
-            self.ask(
-                request::<4>(4),
-                &mut [address as u64, PAGE_SIZE as u64, 0, 0],
-            )
-        };
-        self.settle(address, ask)
-    }
-
-    /// Asks until there is an answer. That the page has come to be there, or its range is
-    /// no longer looked after, is one: then nobody need wait for it.
-    fn settle(&self, address: usize, ask: impl Fn() -> io::Result<()>) -> io::Result<()> {
-        loop {
-            match ask().map_err(|error| (error.raw_os_error(), error)) {
-                Err((Some(libc::EAGAIN), _)) => {}
-                Err((Some(libc::EEXIST), _)) => {
-                    let mut page = extent(&(address..address + PAGE_SIZE));
-                    return self.ask(libc::_IOR::<Extent>(API as u32, 2), &mut page);
-                }
-                Err((Some(libc::ENOENT), _)) => return Ok(()),
-                answer => return answer.map_err(|(_, error)| error),
+        let [start, length] = extent(&(address..address + PAGE_SIZE));
+        let filled = until_done(|| self.ask(request::<4>(4), &mut [start, length, 0, 0]));
+        match filled.as_ref().map_err(io::Error::raw_os_error) {
+            Err(Some(libc::EEXIST)) => {
+                self.ask(libc::_IOR::<Extent>(API as u32, 2), &mut [start, length])
             }
+            // Nobody waits for a page of a range that is no longer looked after.
+            Err(Some(libc::ENOENT)) => Ok(()),
+            _ => filled,
         }
     }
 
@@ -161,6 +145,16 @@ fn words(message: [u8; 32]) -> [u64; 4] {
         *word = u64::from_ne_bytes(*bytes);
     }
     words
+}
+
+/// Asks again while the system is busy with the mapping.
+fn until_done(ask: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    loop {
+        match ask() {
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {}
+            answer => return answer,
+        }
+    }
 }
 
 /// Passes over errors that mean that there was nothing, this time.
