@@ -23,7 +23,11 @@ fn proof(criterion: &mut Criterion<CpuTime>) {
     let pages = loaded().memory().page_count() as u64;
     group.throughput(Throughput::Elements(pages));
     group.bench_function("cold root, per page", |bencher| {
-        bencher.iter_batched_ref(loaded, |machine| machine.witness(), BatchSize::PerIteration);
+        bencher.iter_batched_ref(
+            loaded,
+            |machine| machine.witness().expect("pages load"),
+            BatchSize::PerIteration,
+        );
     });
 
     group.throughput(Throughput::Elements(1));

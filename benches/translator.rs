@@ -101,13 +101,17 @@ fn root(criterion: &mut Criterion<CpuTime>) {
     group.bench_function("alloc after 10M steps", |bencher| {
         let setup = || {
             let mut machine = warm(&elf, &Options::default());
-            machine.witness();
+            machine.witness().expect("pages load");
             machine
                 .run(WARM + 10_000_000, Watch::Nothing)
                 .expect("the guest runs");
             machine
         };
-        bencher.iter_batched_ref(setup, |machine| machine.witness(), BatchSize::PerIteration);
+        bencher.iter_batched_ref(
+            setup,
+            |machine| machine.witness().expect("pages load"),
+            BatchSize::PerIteration,
+        );
     });
 }
 

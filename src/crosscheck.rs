@@ -176,6 +176,12 @@ impl Crosscheck {
     ) -> Result<T, Ended> {
         let from = first.state().step;
         let result = act(first);
+        if let Err(error) = &result
+            && matches!(error.cause, Cause::Page(_))
+        {
+            // What the first machine is in is no state to compare with.
+            return result.map_err(Ended::Vm);
+        }
         // Nobody answers the second machine where nobody answered the first.
         let unanswered = |error: &VmError| matches!(error.cause, Cause::Preimage(_));
         let alone = result.as_ref().is_err_and(unanswered);

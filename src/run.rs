@@ -409,6 +409,8 @@ impl Session<'_> {
 
     fn ended(&self, ended: Ended) -> Failure {
         match ended {
+            // Neither the guest's fault nor the host's.
+            Ended::Vm(error) if matches!(error.cause, Cause::Page(_)) => anyhow!(error).into(),
             Ended::Vm(error) => self.panic(error),
             Ended::Differ(found) => Failure::EnginesDiffer(format!(
                 "crosscheck: interpreter and translator differ after step {} and by step {}: {}",

@@ -47,7 +47,7 @@ fn check(guest: &str, options: Options) -> u64 {
     for mark in golden["marks"].as_array().unwrap() {
         let step = mark["step"].as_u64().unwrap();
         machine.run(step, Watch::Nothing).unwrap();
-        let (witness, hash) = machine.witness();
+        let (witness, hash) = machine.witness().unwrap();
         let got = [
             const_hex::encode_prefixed(witness),
             const_hex::encode_prefixed(hash),

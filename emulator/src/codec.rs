@@ -111,7 +111,7 @@ pub fn read_version(input: impl Read, packing: Packing) -> Result<u8, StateError
 /// Writes a state and its memory.
 ///
 /// # Errors
-/// When the output fails.
+/// When the output fails, or a page of the memory cannot be loaded.
 pub fn write_state(
     output: &mut dyn Write,
     packing: Packing,
@@ -135,6 +135,9 @@ fn write_plain(out: &mut dyn Write, state: &State, memory: &Memory) -> io::Resul
     for index in pages {
         out.write_all(&index.to_be_bytes())?;
         out.write_all(memory.page(index).unwrap_or(&[0; PAGE_SIZE]))?;
+    }
+    if let Some(failure) = memory.failure() {
+        return Err(io::Error::other(failure));
     }
     out.write_all(&encode_rest(state))
 }

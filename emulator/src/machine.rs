@@ -7,7 +7,7 @@ use crate::cpu::{Fault, Trap};
 use crate::hash::Hash;
 use crate::isa::{Instruction, execute};
 use crate::leaders::Leaders;
-use crate::memory::{Memory, PAGE_SHIFT};
+use crate::memory::{Memory, PAGE_SHIFT, PageError};
 use crate::oracle::PreimageOracle;
 use crate::preimage::{PreimageError, PreimageReader};
 use crate::state::{State, WITNESS_BYTES, state_hash};
@@ -35,6 +35,9 @@ pub enum Cause {
     Fault(Fault),
     /// A pre-image or hint failed.
     Preimage(Box<PreimageError>),
+    /// A page that somebody wanted could not be loaded. Nothing that the machine has
+    /// computed since is to be believed, and the machine is of no more use.
+    Page(Box<PageError>),
 }
 
 impl fmt::Display for Cause {
@@ -42,11 +45,13 @@ impl fmt::Display for Cause {
         match self {
             Cause::Fault(fault) => fault.fmt(f),
             Cause::Preimage(error) => error.fmt(f),
+            Cause::Page(error) => error.fmt(f),
         }
     }
 }
 
-/// The machine cannot execute a step; state and memory are as before it.
+/// The machine cannot execute a step; state and memory are as before it, unless the cause
+/// is a page.
 #[derive(Debug)]
 pub struct VmError {
     /// The step that failed, as the counter stood before it.
@@ -195,9 +200,22 @@ impl Machine {
     }
 
     /// The state's witness and hash.
-    pub fn witness(&mut self) -> ([u8; WITNESS_BYTES], Hash) {
+    ///
+    /// # Errors
+    /// Only when a page could not be loaded.
+    pub fn witness(&mut self) -> Result<([u8; WITNESS_BYTES], Hash), VmError> {
         let witness = self.state.witness(&self.memory.root());
-        (witness, state_hash(&witness))
+        self.check_pages()?;
+        Ok((witness, state_hash(&witness)))
+    }
+
+    /// Fails if memory is not what it should be, which comes before all that was computed
+    /// from it, faults of the guest as well.
+    fn check_pages(&self) -> Result<(), VmError> {
+        match self.memory.failure() {
+            Some(error) => Err(self.error_of(Cause::Page(Box::new(error)))),
+            None => Ok(()),
+        }
     }
 
     /// Runs until the step counter is `until`, the guest exits, or what is watched for
@@ -206,9 +224,12 @@ impl Machine {
     /// # Errors
     /// When a step cannot be executed; the machine is then as before that step.
     pub fn run(&mut self, until: u64, watch: Watch) -> Result<Stop, VmError> {
+        self.check_pages()?;
         self.reader.reset();
         while !self.state.exited && self.state.step < until {
-            self.advance(until).map_err(|trap| self.error(trap))?;
+            let advanced = self.advance(until);
+            self.check_pages()?;
+            advanced.map_err(|trap| self.error(trap))?;
             if watch == Watch::PreimageReads && self.reader.last_read().is_some() {
                 return Ok(Stop::PreimageRead);
             }
@@ -228,6 +249,7 @@ impl Machine {
     pub fn prove(&mut self) -> Result<StepWitness, VmError> {
         let witness = self.prove_step().map_err(|trap| self.error(trap));
         self.refresh_code();
+        self.check_pages()?;
         witness
     }
 
@@ -244,14 +266,17 @@ impl Machine {
     }
 
     fn error(&self, trap: Trap) -> VmError {
-        let pc = self.state.thread().map_or(0, |thread| thread.pc);
-        let cause = match trap {
+        self.error_of(match trap {
             Trap::Fault(fault) => Cause::Fault(fault),
             Trap::Preimage(error) => Cause::Preimage(error),
             Trap::Syscall | Trap::CodeWritten | Trap::Refused(_) => {
                 unreachable!("only verification refuses, and runs handle the others")
             }
-        };
+        })
+    }
+
+    fn error_of(&self, cause: Cause) -> VmError {
+        let pc = self.state.thread().map_or(0, |thread| thread.pc);
         VmError {
             step: self.state.step,
             pc,

@@ -9,20 +9,28 @@
 //! tree a page of zeros and an absent page are equal.
 
 mod heap;
+mod lazy;
 mod mapping;
 mod merkle;
 mod page_list;
+mod source;
 mod upper;
+#[cfg_attr(not(target_os = "linux"), path = "memory/userfault/none.rs")]
+mod userfault;
 
 pub use mapping::{WINDOWS, Window};
 pub use merkle::{PROOF_BYTES, fold_branch};
+pub use source::{PageError, PageSource};
 
 use crate::cpu::Width;
 use crate::hash::Hash;
 use mapping::Mapping;
 use merkle::Tree;
 use page_list::PageList;
+use rayon::prelude::*;
+use source::{Failure, load_wanted};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Bytes of a page.
 pub const PAGE_SIZE: usize = 4096;
@@ -42,6 +50,9 @@ pub const RESERVED: u8 = 8;
 /// The attributes of a page to which a store needs nothing but the store: it exists, is
 /// known to have changed, holds no code that somebody has decoded and no watched word.
 pub const READY: u8 = PRESENT | DIRTY;
+
+/// How many pages are fetched at once where all have to be: few enough to be held twice.
+const FETCHED_TOGETHER: usize = 1024;
 
 /// What a store did besides storing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +83,7 @@ pub struct Memory {
     changes: Option<PageList>,
     code_writes: Vec<u64>,
     tree: Tree,
+    failure: Arc<Failure>,
 }
 
 impl Default for Memory {
@@ -104,6 +116,7 @@ impl Memory {
             changes: None,
             code_writes: Vec::new(),
             tree: Tree::default(),
+            failure: Arc::default(),
         }
     }
 
@@ -251,11 +264,64 @@ impl Memory {
     /// Makes a page exist, or replaces it, with bytes whose root is known and trusted, so
     /// that nobody need hash them. This does not count as a change.
     pub fn restore_page(&mut self, page: u64, bytes: &Page, root: Hash) {
+        self.replace(page, bytes);
+        self.tree.set(page, &root);
+    }
+
+    fn replace(&mut self, page: u64, bytes: &Page) {
         if self.set_attributes(page, PRESENT) & CODE != 0 {
             self.note_code_writes(page);
         }
         *self.whole_mut(page) = *bytes;
-        self.tree.set(page, &root);
+    }
+
+    /// As [`Memory::restore_page`], for pages whose bytes are fetched when they are first
+    /// touched. They are fetched now where that cannot be: outside the flat reservation,
+    /// of pages that exist already or are decoded, and if the system does not help.
+    ///
+    /// A page that cannot be loaded is zeros, and [`Memory::failure`] says so.
+    pub fn restore_lazily(&mut self, pages: Vec<(u64, Hash)>, source: Arc<dyn PageSource>) {
+        let (mut later, mut now) = (Vec::new(), Vec::new());
+        for (page, root) in pages {
+            self.tree.set(page, &root);
+            match self.mapping.offset(page << PAGE_SHIFT) {
+                Some(offset) if self.attributes(page) & (PRESENT | CODE) == 0 => {
+                    later.push((offset, page));
+                }
+                _ => now.push(page),
+            }
+        }
+        let (lazy, failure) = (source.clone(), self.failure.clone());
+        let arranged = self.mapping.fetch_lazily(&later, lazy, failure);
+        for (_, page) in later {
+            match arranged {
+                Ok(()) => drop(self.set_attributes(page, PRESENT)),
+                Err(_) => now.push(page),
+            }
+        }
+        self.fetch_now(&now, &*source);
+    }
+
+    fn fetch_now(&mut self, pages: &[u64], source: &dyn PageSource) {
+        for pages in pages.chunks(FETCHED_TOGETHER) {
+            let fetch = |page: &u64| {
+                let mut bytes = Box::new([0; PAGE_SIZE]);
+                load_wanted(source, *page, &mut bytes, &self.failure);
+                bytes
+            };
+            let fetched: Vec<Box<Page>> = pages.par_iter().map(fetch).collect();
+            for (page, bytes) in pages.iter().zip(fetched) {
+                self.replace(*page, &bytes);
+            }
+        }
+    }
+
+    /// The first failure to load a page that was wanted. From then on nothing that depends
+    /// on the memory's contents is to be believed, nor given to anyone.
+    #[must_use]
+    #[inline]
+    pub fn failure(&self) -> Option<PageError> {
+        self.failure.get().cloned()
     }
 
     /// Writes bytes at an address, wrapping around the end of the space.
@@ -414,5 +480,7 @@ impl Memory {
     }
 }
 
+#[cfg(test)]
+mod lazy_tests;
 #[cfg(test)]
 mod tests;

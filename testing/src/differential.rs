@@ -364,7 +364,7 @@ impl Comparison<'_> {
     fn compare_roots(&mut self, before: &State) -> Result<(), Box<Difference>> {
         self.history.push(Event::Roots);
         let [a, b] = &mut self.sides;
-        let [a, b] = [a, b].map(|side| side.machine.witness());
+        let [a, b] = [a, b].map(|side| side.machine.witness().expect("pages load"));
         let mut what = Vec::new();
         if a != b {
             what.push(format!("witness {:02x?} | {:02x?}", a.0, b.0));
@@ -393,7 +393,7 @@ impl Comparison<'_> {
             0..8 => {
                 let side = dice.below(2) as usize;
                 self.history.push(Event::RootOf(side));
-                self.sides[side].machine.witness();
+                self.sides[side].machine.witness().expect("pages load");
             }
             8..11 => self.exchange(),
             11 => self.reload(),

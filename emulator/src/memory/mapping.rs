@@ -1,4 +1,4 @@
-//! The flat reservation: the only unsafe code of this crate.
+//! The flat reservation.
 //!
 //! Three windows of the guest's space lie one after the other in one anonymous mapping
 //! without swap reservation, so that the system pays only for pages that are stored to:
@@ -19,10 +19,15 @@
     reason = "raw accesses to the two mappings; each has its argument"
 )]
 
+use super::lazy::Lazy;
+use super::source::{Failure, PageSource};
 use super::{PAGE_SHIFT, PAGE_SIZE, Page};
 use crate::cpu::Width;
-use memmap2::{MmapMut, MmapOptions};
-use std::collections::HashMap;
+use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// A part of the guest's space that lies flat in the mapping.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +68,8 @@ const TOTAL: u64 = LOW.length + HEAP.length + STACK.length;
 pub(super) struct Offset(usize);
 
 pub(super) struct Mapping {
+    /// What fetches pages of the mapping; dropped before it.
+    lazy: Vec<Lazy>,
     bytes: Option<(MmapMut, MmapMut)>,
     base: *mut u8,
     attributes: *mut u8,
@@ -75,7 +82,7 @@ pub(super) struct Mapping {
 }
 
 /// log2 of the bytes of a huge page.
-const HUGE_SHIFT: u32 = 21;
+pub(super) const HUGE_SHIFT: u32 = 21;
 /// How many pages of a huge page exist when it is worth having: three of four, so that
 /// memory grows by a third at most.
 const DENSE: usize = 3 << (HUGE_SHIFT - PAGE_SHIFT) >> 2;
@@ -99,6 +106,7 @@ impl Mapping {
             (Some(mut bytes), Some(mut attributes)) => Self {
                 base: bytes.as_mut_ptr(),
                 attributes: attributes.as_mut_ptr(),
+                lazy: Vec::new(),
                 bytes: Some((bytes, attributes)),
                 low: LOW.length,
                 population: HashMap::new(),
@@ -111,6 +119,7 @@ impl Mapping {
     pub(super) fn none() -> Self {
         let nowhere = std::ptr::null_mut();
         Self {
+            lazy: Vec::new(),
             bytes: None,
             base: nowhere,
             attributes: nowhere,
@@ -140,12 +149,69 @@ impl Mapping {
             if start < first || start + length > end {
                 continue;
             }
+            if self.lazy.iter().any(|lazy| lazy.is_unfinished(huge)) {
+                self.dense.push(huge);
+                continue;
+            }
             // SAFETY: the range lies in the mapping, and the advice changes no contents.
             #[cfg(target_os = "linux")]
             unsafe {
                 let start = std::ptr::without_provenance_mut(start);
                 libc::madvise(start, length, libc::MADV_COLLAPSE);
             }
+        }
+    }
+
+    /// Arranges for pages that have never been stored to to be fetched when first touched.
+    ///
+    /// # Errors
+    /// When the system does not help; then nothing has changed.
+    pub(super) fn fetch_lazily(
+        &mut self,
+        pages: &[(Offset, u64)],
+        source: Arc<dyn PageSource>,
+        failure: Arc<Failure>,
+    ) -> io::Result<()> {
+        if pages.is_empty() {
+            return Ok(());
+        }
+        let address = |offset: Offset| self.base as usize + offset.0;
+        let missing: BTreeMap<usize, u64> = pages
+            .iter()
+            .map(|(offset, page)| (address(*offset), *page))
+            .collect();
+        self.empty(&missing)?;
+        let bounds = self.base as usize..self.base as usize + TOTAL as usize;
+        // SAFETY: the pages have just been emptied; what fetches them is dropped before the
+        // mapping is; and an access finds either no page and waits, or the fetched bytes.
+        let lazy = unsafe { Lazy::start(missing, &bounds, source, failure) }?;
+        self.lazy.push(lazy);
+        Ok(())
+    }
+
+    /// Takes pages from the system's books that it lists for having been read.
+    fn empty(&self, pages: &BTreeMap<usize, u64>) -> io::Result<()> {
+        let Some((bytes, _)) = &self.bytes else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        for run in runs(pages.keys().copied()) {
+            let (offset, length) = (run.start - self.base as usize, run.len());
+            // SAFETY: nothing has been stored to the pages, so they are zeros before and
+            // after, and nobody has a reference into them.
+            unsafe {
+                bytes.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, length)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a page be fetched, if it is one of those. The system's own accesses do not,
+    /// such as when bytes of a page are written to a file.
+    #[inline]
+    fn bring(&self, offset: Offset) {
+        if !self.lazy.is_empty() {
+            // SAFETY: in bounds as in `load`.
+            unsafe { self.base.add(offset.0).read_volatile() };
         }
     }
 
@@ -223,6 +289,7 @@ impl Mapping {
     /// The offset is that of a page.
     pub(super) fn page(&self, offset: Offset) -> &Page {
         assert!(offset.0.is_multiple_of(PAGE_SIZE));
+        self.bring(offset);
         // SAFETY: a whole page follows, since TOTAL is a multiple of the page size.
         unsafe { &*self.base.add(offset.0).cast::<Page>() }
     }
@@ -230,7 +297,20 @@ impl Mapping {
     /// The offset is that of a page.
     pub(super) fn page_mut(&mut self, offset: Offset) -> &mut Page {
         assert!(offset.0.is_multiple_of(PAGE_SIZE));
+        self.bring(offset);
         // SAFETY: in bounds as in `page`; `&mut self` makes the reference unique.
         unsafe { &mut *self.base.add(offset.0).cast::<Page>() }
     }
+}
+
+/// Addresses of pages, ascending, as ranges.
+fn runs(pages: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for page in pages {
+        match runs.last_mut() {
+            Some(run) if run.end == page => run.end += PAGE_SIZE,
+            _ => runs.push(page..page + PAGE_SIZE),
+        }
+    }
+    runs
 }

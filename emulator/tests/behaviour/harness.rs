@@ -6,12 +6,13 @@ use carronade_emulator::image::HEAP_START;
 use carronade_emulator::isa::assemble::assemble_with_labels;
 use carronade_emulator::isa::register_name;
 use carronade_emulator::machine::{Cause, Machine, VmError, Watch};
-use carronade_emulator::memory::Memory;
+use carronade_emulator::memory::{Memory, Page, PageError, PageSource};
 use carronade_emulator::oracle::MapOracle;
 use carronade_emulator::preimage::PreimageReader;
 use carronade_emulator::state::{State, StateVersion, Thread};
 use carronade_emulator::step::NoOutput;
 use carronade_emulator::witness::{Recorder, Refusal, verify};
+use std::sync::Arc;
 
 /// Where programs are assembled unless they say otherwise.
 pub const CODE: u64 = 0x1_0000;
@@ -102,6 +103,14 @@ impl Start {
         let end = End::of(machine, error);
         let (machine, error) = whole(self.machine(Memory::without_reservation()), until);
         end.same_as(&End::of(machine, error), "a run without a reservation");
+        let (machine, error) = whole(
+            lazily(self.machine(Memory::new()), Memory::new(), None),
+            until,
+        );
+        end.same_as(
+            &End::of(machine, error),
+            "a run over pages loaded when touched",
+        );
         let (machine, error) = stepped(self.machine(Memory::new()), until);
         end.same_as(&End::of(machine, error), "single steps");
         end
@@ -120,6 +129,31 @@ impl Start {
             };
         }
         End::of(machine, error)
+    }
+}
+
+/// The machine with its pages fetched into another memory when they are first touched,
+/// but for one that is lost, if any.
+pub fn lazily(machine: Machine, mut lazy: Memory, lost: Option<u64>) -> Machine {
+    let (state, mut memory) = machine.into_parts();
+    let pages = memory.page_indexes().into_iter();
+    let roots = pages.map(|page| (page, memory.page_root(page))).collect();
+    lazy.restore_lazily(roots, Arc::new(Pages { memory, lost }));
+    Machine::new(state, lazy, Box::new(oracle()), Box::new(NoOutput))
+}
+
+/// The pages of a memory as a source for another.
+struct Pages {
+    memory: Memory,
+    lost: Option<u64>,
+}
+
+impl PageSource for Pages {
+    fn load(&self, page: u64, into: &mut Page) -> Result<(), PageError> {
+        let reason = "it is lost".into();
+        let bytes = self.memory.page(page).filter(|_| self.lost != Some(page));
+        *into = *bytes.ok_or(PageError { page, reason })?;
+        Ok(())
     }
 }
 
@@ -145,7 +179,7 @@ fn stepped(mut machine: Machine, until: u64) -> (Machine, Option<VmError>) {
 
 #[track_caller]
 fn proven(mut machine: Machine, until: u64) -> (Machine, Option<VmError>) {
-    let mut post = machine.witness().1;
+    let mut post = machine.witness().expect("pages load").1;
     while !machine.state().exited && machine.state().step < until {
         let (step, version) = (machine.state().step, machine.state().version);
         let proof = match machine.prove() {
@@ -161,7 +195,7 @@ fn proven(mut machine: Machine, until: u64) -> (Machine, Option<VmError>) {
         post = proof.post;
     }
     assert_eq!(
-        machine.witness().1,
+        machine.witness().expect("pages load").1,
         post,
         "the last proof leads to the state"
     );
@@ -205,6 +239,7 @@ impl End {
         match self.error.as_ref().map(|error| &error.cause) {
             Some(Cause::Fault(fault)) => fault.to_string(),
             Some(Cause::Preimage(error)) => error.to_string(),
+            Some(Cause::Page(error)) => error.to_string(),
             None => String::new(),
         }
     }

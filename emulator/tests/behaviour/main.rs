@@ -7,6 +7,7 @@ mod delay_slots;
 mod differential;
 mod harness;
 mod linked;
+mod lost_pages;
 mod random;
 mod scheduling;
 mod self_modifying;

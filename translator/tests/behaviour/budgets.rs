@@ -188,7 +188,7 @@ fn steps_are_proven_in_between() {
             if random().is_multiple_of(3) {
                 at += 1;
                 let proof = machine.prove().unwrap();
-                assert_eq!(proof.post, machine.witness().1);
+                assert_eq!(proof.post, machine.witness().unwrap().1);
             } else {
                 at = trace.steps().min(at + random() % 40);
                 trace.run(&mut machine, at, false, name);
@@ -219,7 +219,7 @@ fn reads_of_pre_images_are_stopped_at() {
         let mut machine = start.machine(hot);
         let mut stops = Vec::new();
         while machine.run(190, Watch::PreimageReads).unwrap() == Stop::PreimageRead {
-            stops.push((machine.state().step, machine.witness()));
+            stops.push((machine.state().step, machine.witness().unwrap()));
         }
         (stops, machine.state().clone(), machine.debug_info())
     };

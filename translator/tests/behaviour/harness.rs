@@ -262,7 +262,7 @@ impl Trace {
 }
 
 pub fn root(machine: &mut Machine) -> Hash {
-    let (witness, _) = machine.witness();
+    let (witness, _) = machine.witness().unwrap();
     std::array::from_fn(|at| witness[at])
 }
 

@@ -326,7 +326,7 @@ fn code_that_never_rests_is_left_to_the_interpreter() {
         assert_eq!(run(&mut plain, 1 << 30), None);
         assert_eq!(run(&mut native, 1 << 30), None);
         assert_eq!(native.state(), plain.state());
-        assert_eq!(native.witness(), plain.witness());
+        assert_eq!(native.witness().unwrap(), plain.witness().unwrap());
         let registers = &native.state().thread().unwrap().registers;
         let gathered =
             (0..20_000).fold(0u64, |sum, n| sum.wrapping_add(i64::from(n as i16) as u64));

@@ -41,7 +41,7 @@ fn finish(mut machine: Machine) -> Machine {
 #[test]
 fn machines_run_side_by_side() {
     let wanted: Vec<_> = (0..4)
-        .map(|salt| finish(start(salt).machine(None)).witness())
+        .map(|salt| finish(start(salt).machine(None)).witness().unwrap())
         .collect();
     let threads: Vec<_> = (0..8u64)
         .map(|n| {
@@ -63,13 +63,13 @@ fn machines_run_side_by_side() {
     for (n, thread) in threads.into_iter().enumerate() {
         // Each lives on in this thread.
         let mut machine = thread.join().unwrap();
-        assert_eq!(machine.witness(), wanted[n % 4]);
+        assert_eq!(machine.witness().unwrap(), wanted[n % 4]);
     }
 }
 
 #[test]
 fn a_machine_moves_between_threads() {
-    let wanted = finish(start(5).machine(None)).witness();
+    let wanted = finish(start(5).machine(None)).witness().unwrap();
     let mut machine = start(5).machine(Some(1));
     for until in (0..).step_by(100_000) {
         let piece = std::thread::spawn(move || {
@@ -81,5 +81,5 @@ fn a_machine_moves_between_threads() {
             break;
         }
     }
-    assert_eq!(machine.witness(), wanted);
+    assert_eq!(machine.witness().unwrap(), wanted);
 }
