@@ -120,12 +120,12 @@ impl Backend for Folder {
         requests.iter().map(read).collect()
     }
 
-    fn create(&self, path: &str, bytes: Vec<u8>) -> Result<bool> {
-        self.write(path, &bytes, place_new)
+    fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
+        self.write(path, bytes, place_new)
     }
 
-    fn replace(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
-        self.write(path, &bytes, place_over).map(drop)
+    fn replace(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        self.write(path, bytes, place_over).map(drop)
     }
 
     fn get(&self, path: &str) -> Result<Option<Small<Vec<u8>>>> {
@@ -141,7 +141,7 @@ impl Backend for Folder {
         }))
     }
 
-    fn swap(&self, path: &str, expected: &Version, bytes: Vec<u8>) -> Result<bool> {
+    fn swap(&self, path: &str, expected: &Version, bytes: &[u8]) -> Result<bool> {
         // The lock goes with its file, also if this process is killed.
         let _lock = self.at(path, |file| {
             let lock = file.with_file_name(LOCK);
