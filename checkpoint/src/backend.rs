@@ -19,6 +19,10 @@ pub(crate) struct Source {
     pub size: u64,
     pub modified: SystemTime,
     /// Which content of a remote object was opened, so that no other is read.
+    #[cfg_attr(
+        not(feature = "object-store"),
+        expect(dead_code, reason = "an open file cannot become another")
+    )]
     pub version: Option<Version>,
     /// An open file can be read even after it was removed. None for a remote object.
     pub file: Option<File>,
@@ -66,16 +70,16 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Writes an object unless there is one, and says whether it did. Either way, there
     /// is one that survives a power cut.
-    fn create(&self, path: &str, bytes: Vec<u8>) -> Result<bool>;
+    fn create(&self, path: &str, bytes: &[u8]) -> Result<bool>;
 
     /// Writes an object in place of what may be there.
-    fn replace(&self, path: &str, bytes: Vec<u8>) -> Result<()>;
+    fn replace(&self, path: &str, bytes: &[u8]) -> Result<()>;
 
     /// A small object, if it is there.
     fn get(&self, path: &str) -> Result<Option<Small<Vec<u8>>>>;
 
     /// Writes a small object in place of just that version, and says whether it did.
-    fn swap(&self, path: &str, version: &Version, bytes: Vec<u8>) -> Result<bool>;
+    fn swap(&self, path: &str, version: &Version, bytes: &[u8]) -> Result<bool>;
 
     /// Removes an object, if it is there.
     fn remove(&self, path: &str) -> Result<()>;

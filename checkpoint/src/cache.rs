@@ -5,6 +5,9 @@ use crate::name::EdgeName;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// What an object counts at least: it may be an open file, which is dear too.
+const LEAST: usize = 16 << 10;
+
 /// Objects by name, those used last, up to some bytes of manifests.
 pub(crate) struct Cache {
     objects: HashMap<EdgeName, (Arc<Object>, u64)>,
@@ -33,7 +36,7 @@ impl Cache {
     pub fn insert(&mut self, object: &Arc<Object>) {
         self.clock += 1;
         self.forget(object.name);
-        self.bytes += object.weight;
+        self.bytes += object.weight.max(LEAST);
         self.objects
             .insert(object.name, (object.clone(), self.clock));
         while self.bytes > self.limit {
@@ -45,7 +48,7 @@ impl Cache {
 
     pub fn forget(&mut self, name: EdgeName) {
         if let Some((object, _)) = self.objects.remove(&name) {
-            self.bytes -= object.weight;
+            self.bytes -= object.weight.max(LEAST);
         }
     }
 

@@ -76,7 +76,7 @@ impl TraceStore {
         let path = self.small_path(kind, name);
         let framed = frame(&path, bytes);
         loop {
-            if self.backend().create(&path, framed.clone())? {
+            if self.backend().create(&path, &framed)? {
                 return Ok(None);
             }
             // It may have been removed meanwhile.
@@ -86,7 +86,7 @@ impl TraceStore {
             if let Some(was) = unframe(&path, &there.value) {
                 return Ok(Some(was.into()));
             }
-            if self.backend().swap(&path, &there.version, framed.clone())? {
+            if self.backend().swap(&path, &there.version, &framed)? {
                 return Ok(None);
             }
         }

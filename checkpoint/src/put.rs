@@ -60,11 +60,11 @@ impl TraceStore {
         bytes: Vec<u8>,
     ) -> Result<()> {
         let path = self.edge_path(name);
-        if self.backend().create(&path, bytes.clone())? || self.has(name, from, to)? {
+        if self.backend().create(&path, &bytes)? || self.has(name, from, to)? {
             return Ok(());
         }
         self.cache().forget(name);
-        self.backend().replace(&path, bytes)
+        self.backend().replace(&path, &bytes)
     }
 
     /// Whether there is a sound object of this name, which then survives a power cut.

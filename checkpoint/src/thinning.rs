@@ -16,6 +16,8 @@
 mod bridge;
 mod marks;
 pub(crate) mod policy;
+#[cfg(test)]
+mod races;
 
 use crate::backend::age;
 use crate::edge::Point;

@@ -69,8 +69,8 @@ impl TraceStore {
             let path = self.small_path(CLAIMS, name);
             let mine = frame(&path, &mine);
             let got = match there {
-                None => self.backend().create(&path, mine)?,
-                Some(there) => self.backend().swap(&path, &there.version, mine)?,
+                None => self.backend().create(&path, &mine)?,
+                Some(there) => self.backend().swap(&path, &there.version, &mine)?,
             };
             // Otherwise somebody else has changed it just now: see who.
             if got {

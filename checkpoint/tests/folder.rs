@@ -32,7 +32,7 @@ fn nonsense_is_refused() {
 
 #[test]
 fn random_graphs_are_as_the_model_says() {
-    in_folder(|store| suite::graphs::random_graphs(store, 0..60));
+    in_folder(|store| suite::graphs::random_graphs(store, 0..60, 1));
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub fn interpreted(guest: &str, steps: &[u64]) -> Vec<Hash> {
     let mut machine = Machine::new(state, memory, Box::new(oracle()), Box::new(NoOutput));
     let hash = |step: &u64| {
         machine.run(*step, Watch::Nothing).unwrap();
-        machine.witness().1
+        machine.witness().unwrap().1
     };
     steps.iter().map(hash).collect()
 }

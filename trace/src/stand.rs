@@ -4,11 +4,11 @@ use crate::error::TraceError;
 use crate::saved::{Counted, Happened, Saved, encode_output};
 use crate::shelf::Shelf;
 use crate::world::{Notes, SharedWorld};
-use carronade_checkpoint::{ChangedPage, Checkpoint, Edge, Output, Point};
+use carronade_checkpoint::{ChangedPage, Checkpoint, Edge, Error as StoreError, Output, Point};
 use carronade_emulator::accelerator::Accelerator;
 use carronade_emulator::hash::Hash;
 use carronade_emulator::machine::Machine;
-use carronade_emulator::memory::Memory;
+use carronade_emulator::memory::{Memory, Page, PageError, PageSource};
 use carronade_emulator::oracle::OracleError;
 use carronade_emulator::state::State;
 use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ impl Stand {
             None => None,
         };
         let mut memory = Memory::new();
-        restore(&mut memory, checkpoint)?;
+        memory.restore_lazily(checkpoint.pages(), Arc::new(Pages(checkpoint.clone())));
         let mut stand = Self::first(saved.state()?, memory, world, engine)?;
         let last = last_counters(checkpoint)?;
         stand.machine.resume(&last.stats, held);
@@ -94,7 +94,7 @@ impl Stand {
     /// # Errors
     /// When it cannot be stored, or an earlier run has come to another state here.
     pub fn checkpoint(&mut self, shelf: &mut Shelf) -> Result<(Hash, Counted), TraceError> {
-        let (step, state_hash) = (self.step(), self.machine.witness().1);
+        let (step, state_hash) = (self.step(), self.machine.witness()?.1);
         let (stats, requests) = self.machine.take_counters();
         let counted = Counted { stats, requests };
         let changes = self.machine.take_changes();
@@ -185,19 +185,18 @@ fn with_bytes<'a>(memory: &'a Memory, pages: &[(u64, Hash)]) -> Vec<ChangedPage<
     pages.iter().filter_map(page).collect()
 }
 
-/// How many pages are loaded at once.
-const BATCH: usize = 256;
+/// A machine's pages, loaded when they are first touched.
+struct Pages(Checkpoint);
 
-fn restore(memory: &mut Memory, checkpoint: &Checkpoint) -> Result<(), TraceError> {
-    let pages = checkpoint.pages();
-    for batch in pages.chunks(BATCH) {
-        let indexes: Vec<u64> = batch.iter().map(|(index, _)| *index).collect();
-        let loaded = checkpoint.load_many(&indexes)?;
-        for ((index, root), bytes) in batch.iter().zip(loaded) {
-            memory.restore_page(*index, &bytes, *root);
-        }
+impl PageSource for Pages {
+    fn load(&self, index: u64, into: &mut Page) -> Result<(), PageError> {
+        let reason = |error: StoreError| PageError {
+            page: index,
+            reason: error.to_string(),
+        };
+        *into = *self.0.load(index).map_err(reason)?;
+        Ok(())
     }
-    Ok(())
 }
 
 /// The counters of the interval that a checkpoint ends.

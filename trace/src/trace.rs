@@ -163,7 +163,7 @@ impl Trace {
         }
         match self.shelf.state_hash(step) {
             Some(hash) => Ok(hash),
-            None => Ok(self.seek(step)?.witness().1),
+            None => Ok(self.seek(step)?.witness()?.1),
         }
     }
 

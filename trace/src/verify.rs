@@ -95,7 +95,7 @@ fn execute(
     let world = SharedWorld::new(Box::new(NoOracle), known, Box::new(NoOutput));
     let mut stand = Stand::at(&checkpoint, &world, engine)?;
     let claimed = checkpoint.point().state_hash;
-    let true_hash = stand.machine.witness().1;
+    let true_hash = stand.machine.witness()?.1;
     if true_hash != claimed {
         return Err(TraceError::Differs {
             step: from.step,
@@ -113,7 +113,7 @@ fn execute(
             break;
         }
     }
-    Ok(stand.machine.witness().1)
+    Ok(stand.machine.witness()?.1)
 }
 
 /// What a worker did with a segment.

@@ -36,10 +36,16 @@ impl Folder {
         Ok(Self { root: root.into() })
     }
 
-    /// Runs something on the file of an object, and names it in errors.
-    fn at<T>(&self, path: &str, act: impl FnOnce(&Path) -> io::Result<T>) -> Result<T> {
+    /// Does something with the file of an object, and names it in errors.
+    fn at<T>(&self, path: &str, act: impl Fn(&Path) -> io::Result<T>) -> Result<T> {
         let file = self.root.join(path);
-        act(&file).map_err(|error| Error::io(file.display(), error))
+        let done = match act(&file) {
+            Err(error) if error.raw_os_error() == Some(TOO_MANY_FILES) => {
+                allow_more_files().and_then(|()| act(&file))
+            }
+            other => other,
+        };
+        done.map_err(|error| Error::io(file.display(), error))
     }
 
     fn write(&self, path: &str, bytes: &[u8], place: Place) -> Result<bool> {
@@ -85,7 +91,7 @@ impl Backend for Folder {
     fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>> {
         let open = |path: &String| {
             self.at(path, |file| {
-                let file = open_file(file)?;
+                let file = File::open(file)?;
                 let data = file.metadata()?;
                 let (size, modified) = (data.len(), data.modified()?);
                 let tail = read_at(&file, size.saturating_sub(TAIL)..size)?;
@@ -114,12 +120,12 @@ impl Backend for Folder {
         requests.iter().map(read).collect()
     }
 
-    fn create(&self, path: &str, bytes: Vec<u8>) -> Result<bool> {
-        self.write(path, &bytes, place_new)
+    fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
+        self.write(path, bytes, place_new)
     }
 
-    fn replace(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
-        self.write(path, &bytes, place_over).map(drop)
+    fn replace(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        self.write(path, bytes, place_over).map(drop)
     }
 
     fn get(&self, path: &str) -> Result<Option<Small<Vec<u8>>>> {
@@ -135,7 +141,7 @@ impl Backend for Folder {
         }))
     }
 
-    fn swap(&self, path: &str, expected: &Version, bytes: Vec<u8>) -> Result<bool> {
+    fn swap(&self, path: &str, expected: &Version, bytes: &[u8]) -> Result<bool> {
         // The lock goes with its file, also if this process is killed.
         let _lock = self.at(path, |file| {
             let lock = file.with_file_name(LOCK);
@@ -192,21 +198,16 @@ fn name(file: io::Result<fs::DirEntry>) -> io::Result<Option<String>> {
     Ok(name.filter(|name| plain && !name.starts_with('.')))
 }
 
-/// Opens a file. A checkpoint keeps one open for every edge of its path; where more are
-/// needed than a process may have at first, it takes what it may have at most.
-fn open_file(path: &Path) -> io::Result<File> {
-    let opened = File::open(path);
-    if !matches!(&opened, Err(error) if error.raw_os_error() == Some(EMFILE)) {
-        return opened;
-    }
+/// A checkpoint keeps a file open for every edge of its path. Where that is more than a
+/// process may have at first, it takes what it may have at most.
+fn allow_more_files() -> io::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit)?;
-    File::open(path)
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
 /// The process has as many files open as it may.
-const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
+const TOO_MANY_FILES: i32 = rustix::io::Errno::MFILE.raw_os_error();
 
 fn read_at(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; (range.end - range.start) as usize];

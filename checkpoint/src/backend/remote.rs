@@ -117,7 +117,8 @@ impl Remote {
         answers.into_iter().map(|(_, answer)| answer).collect()
     }
 
-    fn put(&self, path: &str, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
+    fn put(&self, path: &str, bytes: &[u8], mode: PutMode) -> Result<()> {
+        let bytes = bytes.to_vec();
         let put = |bucket: Arc<AmazonS3>, key| async move {
             let options = PutOptions {
                 mode,
@@ -168,14 +169,14 @@ impl Backend for Remote {
         self.wait_for_all(requests.iter().map(read).collect())
     }
 
-    fn create(&self, path: &str, bytes: Vec<u8>) -> Result<bool> {
+    fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
         match self.put(path, bytes, PutMode::Create) {
             Err(Error::Conflict { .. }) => Ok(false),
             other => other.map(|()| true),
         }
     }
 
-    fn replace(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
+    fn replace(&self, path: &str, bytes: &[u8]) -> Result<()> {
         self.put(path, bytes, PutMode::Overwrite)
     }
 
@@ -193,7 +194,7 @@ impl Backend for Remote {
         if_there(self.wait(path, get))
     }
 
-    fn swap(&self, path: &str, version: &Version, bytes: Vec<u8>) -> Result<bool> {
+    fn swap(&self, path: &str, version: &Version, bytes: &[u8]) -> Result<bool> {
         let version = UpdateVersion {
             e_tag: Some(version.clone()),
             version: None,

@@ -56,6 +56,7 @@ fn child() {
     match task.split(' ').next().unwrap() {
         "endless" => endless(&store),
         "one-put" => one_put(&store),
+        "long-path" => long_path(&store),
         "writer-7" => crowd(Role::Writer(7)),
         "writer-10" => crowd(Role::Writer(10)),
         "reader-1" => crowd(Role::Reader(1)),
@@ -89,6 +90,31 @@ fn one_put(store: &Store) {
         Ok(()) => println!("stored"),
         Err(error) => println!("{error:?}: {error}"),
     }
+}
+
+/// Opens a checkpoint whose path has more edges than the process may have files open.
+fn long_path(store: &Store) {
+    let world = World(26);
+    let trace = world.trace(store);
+    world.put(&trace, None, 0).unwrap();
+    for step in 0..100 {
+        world.put(&trace, Some(step), step + 1).unwrap();
+    }
+    let checkpoint = trace.open(100).unwrap();
+    world.check(&checkpoint).unwrap();
+    println!("path of {}", checkpoint.path().len());
+}
+
+#[test]
+fn a_long_path_needs_many_files() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let this = std::env::current_exe().unwrap();
+    let script = format!("ulimit -S -n 50; exec {} \"$@\"", this.display());
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, "sh"]);
+    let mut child = start_by(&mut command, "long-path", folder.path().to_str().unwrap());
+    assert!(output(&mut child).contains("path of 101"));
+    assert!(child.wait().unwrap().success());
 }
 
 /// Runs a crowd of processes, and checks what they left.

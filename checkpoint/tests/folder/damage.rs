@@ -115,6 +115,39 @@ fn objects_under_wrong_names_are_left_out() {
     );
 }
 
+/// Somebody else's machine came to other states, and its edges got in here.
+#[test]
+fn edges_that_continue_another_state_are_left_out() {
+    let (here, there) = (Damaged::new(), Damaged::new());
+    let [here, there] = [&here, &there].map(|place| {
+        let trace = crate::open(&place.folder).trace([1; 32], [2; 32]);
+        let edges = place
+            .folder
+            .path()
+            .join(trace.id().to_string())
+            .join("edges");
+        (trace, edges)
+    });
+    for (world, (trace, _)) in [(WORLD, &here), (World(32), &there)] {
+        world.put(trace, None, 0).unwrap();
+        world.put(trace, Some(0), 10).unwrap();
+        world.put(trace, Some(10), 20).unwrap();
+    }
+    let name = format!("{:020}-{:020}", 10, 20);
+    fs::copy(there.1.join(&name), here.1.join(&name)).unwrap();
+    // One that knows nothing yet: a copy over a file is nothing that a store does.
+    let fresh = || {
+        let folder = here.1.parent().unwrap().parent().unwrap();
+        let store =
+            carronade_checkpoint::Store::open(folder.to_str().unwrap(), &Default::default());
+        store.unwrap().trace([1; 32], [2; 32])
+    };
+    assert_eq!(WORLD.check_all(&fresh()), [0, 10]);
+    assert_eq!(fresh().nearest(99).unwrap(), Some(WORLD.point(10)));
+    let error = fresh().open(20).err().unwrap().to_string();
+    assert!(error.contains("another state hash"), "{error}");
+}
+
 #[test]
 fn foreign_files_are_nobodys() {
     let damaged = Damaged::new();

@@ -77,7 +77,7 @@ pub fn refusals(store: &Store) {
 
 /// Random edges of several roots and grids; what can be opened is what the model says,
 /// before and after thinning.
-pub fn random_graphs(store: &Store, seeds: std::ops::Range<u64>) {
+pub fn random_graphs(store: &Store, seeds: std::ops::Range<u64>, step_by: usize) {
     for seed in seeds {
         let (world, mut dice) = (World(1000 + seed), Dice::new(seed));
         let trace = world.trace(store);
@@ -102,7 +102,7 @@ pub fn random_graphs(store: &Store, seeds: std::ops::Range<u64>) {
         }
         let before: Vec<u64> = reached.iter().copied().collect();
         assert_eq!(world.check_all(&trace), before, "seed {seed}");
-        for step in 0..400 {
+        for step in (0..400).step_by(step_by) {
             let model = reached
                 .range(..=step)
                 .next_back()

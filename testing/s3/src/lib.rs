@@ -77,6 +77,8 @@ impl Server {
 
 async fn serve(listener: TcpListener, service: S3Service) {
     while let Ok((socket, _)) = listener.accept().await {
+        // Else each answer waits for an acknowledgement.
+        let _ = socket.set_nodelay(true);
         let connection =
             http1::Builder::new().serve_connection(TokioIo::new(socket), service.clone());
         tokio::spawn(connection);

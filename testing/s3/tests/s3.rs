@@ -71,7 +71,9 @@ mod inside {
 
     #[test]
     fn random_graphs_are_as_the_model_says() {
-        run("c/deep/prefix", |store| graphs::random_graphs(store, 0..3));
+        run("c/deep/prefix", |store| {
+            graphs::random_graphs(store, 0..3, 23)
+        });
     }
 
     #[test]
