@@ -219,8 +219,8 @@ impl Session<'_> {
                 break;
             }
         }
-        let equal = self.driver.finish();
-        equal.map_err(|ended| self.ended(ended))?;
+        let finished = self.driver.finish();
+        finished.map_err(|cause| self.failed(cause))?;
         let state = self.driver.machine().state();
         let fields = [
             ("exited", state.exited.into()),
@@ -387,7 +387,6 @@ impl Session<'_> {
     }
 
     fn finish(&mut self) -> Outcome {
-        self.keep()?;
         files::write_state(
             &self.args.output,
             self.driver.machine().state(),

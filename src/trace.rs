@@ -30,12 +30,15 @@ pub fn run(command: &cli::Trace, as_json: bool, logger: &Logger) -> Outcome {
     | cli::Trace::List(traced)) = command;
     check_names(command)?;
     let host = SharedOracle::start(&traced.host)?;
-    let result = open(traced, &host, logger).and_then(|mut trace| match command {
-        cli::Trace::Hash(args) => hashes(&mut trace, &args.at, as_json),
-        cli::Trace::Witness(args) => witnesses(&mut trace, args, logger),
-        cli::Trace::Export(args) => export(&mut trace, args),
-        cli::Trace::End(_) => end(&mut trace, as_json),
-        cli::Trace::List(_) => list(&mut trace, as_json),
+    let result = open(traced, &host, logger).and_then(|mut trace| {
+        match command {
+            cli::Trace::Hash(args) => hashes(&mut trace, &args.at, as_json),
+            cli::Trace::Witness(args) => witnesses(&mut trace, args, logger),
+            cli::Trace::Export(args) => export(&mut trace, args),
+            cli::Trace::End(_) => end(&mut trace, as_json),
+            cli::Trace::List(_) => list(&mut trace, as_json),
+        }?;
+        trace.flush().map_err(failure)
     });
     host.finish(result.is_ok(), logger);
     result

@@ -105,11 +105,15 @@ impl Driver {
         }
     }
 
-    /// The last comparison, if there is any.
-    pub fn finish(&mut self) -> Result<(), Ended> {
+    /// The last comparison, if there is any; all checkpoints are in the store.
+    pub fn finish(&mut self) -> Result<(), Cause> {
         match self {
-            Self::Checked(machine, crosscheck) => crosscheck.finish(machine),
-            _ => Ok(()),
+            Self::Plain(_) => Ok(()),
+            Self::Checked(machine, crosscheck) => Ok(crosscheck.finish(machine)?),
+            Self::Traced(trace) => {
+                trace.keep()?;
+                Ok(trace.flush()?)
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ mod stand;
 mod trace;
 mod verify;
 mod world;
+mod writer;
 
 pub use bisect::{Claims, Found, Unanswered, bisect};
 pub use carronade_checkpoint::Point;

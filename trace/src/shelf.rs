@@ -5,7 +5,8 @@
 
 use crate::error::TraceError;
 use crate::world::Known;
-use carronade_checkpoint::{Checkpoint, Edge, Error as StoreError, Limit, Policy, TraceStore};
+use crate::writer::{Draft, Job, Writer};
+use carronade_checkpoint::{Checkpoint, Limit, Point, Policy, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::oracle::OracleError;
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The checkpoints that a trace goes on from.
 pub struct Shelf {
+    writer: Writer,
     store: TraceStore,
     points: BTreeMap<u64, Hash>,
     /// The last checkpoint: every pre-image of the trace so far was read on the way there.
@@ -28,6 +30,7 @@ impl Shelf {
     /// When it cannot be read.
     pub fn new(store: TraceStore) -> Result<Self, TraceError> {
         let mut shelf = Self {
+            writer: Writer::new(store.clone()),
             store,
             points: BTreeMap::new(),
             latest: Arc::default(),
@@ -41,6 +44,7 @@ impl Shelf {
     /// # Errors
     /// When the store cannot be read.
     pub fn refresh(&mut self) -> Result<(), TraceError> {
+        self.flush()?;
         let points = self.store.checkpoints()?.into_iter();
         self.points = points.map(|point| (point.step, point.state_hash)).collect();
         let latest = self.store.open_nearest(u64::MAX)?;
@@ -93,6 +97,7 @@ impl Shelf {
     /// # Errors
     /// When there is none, or the store cannot be read.
     pub fn open(&mut self, step: u64) -> Result<Checkpoint, TraceError> {
+        self.flush()?;
         let opened = self.store.open_nearest(step)?;
         opened.ok_or(TraceError::Before(step))
     }
@@ -102,23 +107,49 @@ impl Shelf {
     /// # Errors
     /// When the store cannot be read or written.
     pub fn thin(&mut self, to: usize, asked: &[u64]) -> Result<(), TraceError> {
+        self.flush()?;
         let limit = Limit::Checkpoints(to);
         self.store.thin(&Policy { limit, dense: 0 }, asked)?;
         self.refresh()
     }
 
-    /// Adds a checkpoint; says no if the one that it goes on from has been thinned away.
+    /// Whether a checkpoint is there for others to go on from.
+    pub fn has(&mut self, point: Point) -> bool {
+        if self.writer.has_lost() {
+            // What cannot be told now will be told by the next call that can.
+            let _ = self.flush();
+        }
+        self.state_hash(point.step) == Some(point.state_hash)
+    }
+
+    /// Adds a checkpoint, which is written while the run goes on.
     ///
     /// # Errors
-    /// When it cannot be stored.
-    pub fn put(&mut self, edge: Edge<'_>) -> Result<bool, TraceError> {
-        let to = edge.to;
-        match self.store.put(edge) {
-            Err(StoreError::NoCheckpoint { .. }) => return Ok(false),
-            put => put?,
-        }
+    /// When an earlier one could not be written.
+    pub fn put(&mut self, draft: Draft) -> Result<(), TraceError> {
+        let to = draft.to;
+        self.writer.write(Job::Checkpoint(Box::new(draft)))?;
         self.points.insert(to.step, to.state_hash);
-        Ok(true)
+        Ok(())
+    }
+
+    /// Adds a note to a trace, or the end to this one, after what was added before.
+    ///
+    /// # Errors
+    /// When that could not be written.
+    pub fn note(&mut self, job: Job) -> Result<(), TraceError> {
+        self.writer.write(job)
+    }
+
+    /// Waits until all that was added is in the store.
+    ///
+    /// # Errors
+    /// When something could not be written.
+    pub fn flush(&mut self) -> Result<(), TraceError> {
+        for lost in self.writer.flush()? {
+            self.points.remove(&lost.step);
+        }
+        Ok(())
     }
 }
 

@@ -4,14 +4,14 @@ use crate::error::TraceError;
 use crate::saved::{Counted, Happened, Saved, encode_output};
 use crate::shelf::Shelf;
 use crate::world::{Notes, SharedWorld};
-use carronade_checkpoint::{ChangedPage, Checkpoint, Edge, Error as StoreError, Output, Point};
+use crate::writer::Draft;
+use carronade_checkpoint::{Checkpoint, Error as StoreError, Output, Point};
 use carronade_emulator::accelerator::Accelerator;
 use carronade_emulator::hash::Hash;
 use carronade_emulator::machine::Machine;
 use carronade_emulator::memory::{Memory, Page, PageError, PageSource};
 use carronade_emulator::oracle::OracleError;
 use carronade_emulator::state::State;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Makes what executes a machine's steps; nothing for the interpreter.
@@ -116,49 +116,24 @@ impl Stand {
         notes: Notes,
     ) -> Result<(), TraceError> {
         let step = self.step();
-        let draft = Draft {
+        // The first checkpoint, or one whose base somebody has thinned away, needs all.
+        let from = self.base.filter(|base| shelf.has(*base));
+        let all;
+        let pages = match from {
+            Some(_) => changes,
+            None => {
+                all = self.machine.pages();
+                &all
+            }
+        };
+        shelf.put(Draft {
+            from,
             to: Point { step, state_hash },
             state: Saved::of(&self.machine).encode()?,
+            pages: with_bytes(self.machine.memory(), pages),
             preimages: notes.preimages,
             output: encode_notes(step, counted, notes.output)?,
-        };
-        let memory = self.machine.memory();
-        if let Some(base) = self.base
-            && shelf.put(draft.edge(Some(base), memory, changes))?
-        {
-            return Ok(());
-        }
-        // The first checkpoint, or one whose base somebody has thinned away, needs all.
-        let all = self.machine.pages();
-        shelf.put(draft.edge(None, self.machine.memory(), &all))?;
-        Ok(())
-    }
-}
-
-/// An edge but for where it leads from, and the pages that this takes.
-struct Draft {
-    to: Point,
-    state: Vec<u8>,
-    preimages: BTreeMap<Hash, Vec<u8>>,
-    output: Vec<Output>,
-}
-
-impl Draft {
-    fn edge<'a>(
-        &'a self,
-        from: Option<Point>,
-        memory: &'a Memory,
-        pages: &[(u64, Hash)],
-    ) -> Edge<'a> {
-        let preimages = self.preimages.iter();
-        Edge {
-            from,
-            to: self.to,
-            state: &self.state,
-            pages: with_bytes(memory, pages),
-            preimages: preimages.map(|(key, value)| (*key, &value[..])).collect(),
-            output: self.output.clone(),
-        }
+        })
     }
 }
 
@@ -174,13 +149,10 @@ fn encode_notes(
     Ok(all)
 }
 
-fn with_bytes<'a>(memory: &'a Memory, pages: &[(u64, Hash)]) -> Vec<ChangedPage<'a>> {
+fn with_bytes(memory: &Memory, pages: &[(u64, Hash)]) -> Vec<(u64, Hash, Box<Page>)> {
     let page = |(index, root): &(u64, Hash)| {
-        Some(ChangedPage {
-            index: *index,
-            root: *root,
-            bytes: memory.page(*index)?,
-        })
+        let bytes = memory.page(*index)?;
+        Some((*index, *root, Box::new(*bytes)))
     };
     pages.iter().filter_map(page).collect()
 }

@@ -6,6 +6,7 @@ use crate::saved::{Counted, Happened};
 use crate::shelf::Shelf;
 use crate::stand::{Engine, Stand};
 use crate::world::{Known, SharedWorld};
+use crate::writer::Job;
 use carronade_checkpoint::{Point, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::machine::{Machine, Watch};
@@ -261,9 +262,19 @@ impl Trace {
         };
         if state_hash != id.prestate {
             let part = self.store().sibling(state_hash);
-            part.keep_note(PART_OF, &id.prestate)?;
+            let note = Job::Note(part, PART_OF, id.prestate.to_vec());
+            self.shelf.note(note)?;
         }
         Ok(())
+    }
+
+    /// Waits until all checkpoints are in the store. Dropping a trace waits, too, but
+    /// cannot tell what went wrong.
+    ///
+    /// # Errors
+    /// When one could not be written.
+    pub fn flush(&mut self) -> Result<(), TraceError> {
+        self.shelf.flush()
     }
 
     /// The machine where it is.
@@ -380,7 +391,7 @@ impl Trace {
         let state_hash = self.checkpoint()?;
         let step = self.stand.step();
         let end = Point { step, state_hash };
-        self.store().keep_end(end)?;
+        self.shelf.note(Job::End(end))?;
         self.end = Some(end);
         Ok(())
     }

@@ -1,0 +1,175 @@
+//! Checkpoints written beside the run: compressing them and waiting for the disk takes
+//! longer than making them.
+
+use crate::error::TraceError;
+use carronade_checkpoint::{ChangedPage, Edge, Error as StoreError, Output, Point, TraceStore};
+use carronade_emulator::hash::Hash;
+use carronade_emulator::memory::Page;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// How many checkpoints may wait to be written: a slow disk slows the run down rather than
+/// filling memory.
+const WAITING: usize = 2;
+
+/// An edge of its own, while the run goes on and changes what it was made of.
+pub struct Draft {
+    /// The checkpoint below; none if the edge holds everything.
+    pub from: Option<Point>,
+    /// The checkpoint.
+    pub to: Point,
+    /// All but memory.
+    pub state: Vec<u8>,
+    /// The pages that changed, and their roots.
+    pub pages: Vec<(u64, Hash, Box<Page>)>,
+    /// Pre-images that were read first.
+    pub preimages: BTreeMap<Hash, Vec<u8>>,
+    /// What the guest wrote, and counters.
+    pub output: Vec<Output>,
+}
+
+impl Draft {
+    fn put(&self, store: &TraceStore) -> Result<(), StoreError> {
+        let pages = self.pages.iter().map(|(index, root, bytes)| ChangedPage {
+            index: *index,
+            root: *root,
+            bytes,
+        });
+        let preimages = self.preimages.iter();
+        store.put(Edge {
+            from: self.from,
+            to: self.to,
+            state: &self.state,
+            pages: pages.collect(),
+            preimages: preimages.map(|(key, value)| (*key, &value[..])).collect(),
+            output: self.output.clone(),
+        })
+    }
+}
+
+/// Something to be written, in its turn.
+pub enum Job {
+    /// A checkpoint.
+    Checkpoint(Box<Draft>),
+    /// A note of a trace.
+    Note(TraceStore, &'static str, Vec<u8>),
+    /// The end of the trace.
+    End(Point),
+}
+
+/// What became of the jobs so far.
+#[derive(Default)]
+struct Progress {
+    waiting: usize,
+    /// The checkpoints whose base was gone when they were to be written, and those on them.
+    lost: Vec<Point>,
+    failure: Option<StoreError>,
+}
+
+type Shared = Arc<(Mutex<Progress>, Condvar)>;
+
+/// A thread that writes.
+pub struct Writer {
+    jobs: Option<SyncSender<Job>>,
+    shared: Shared,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// A thread that writes to a store.
+    #[must_use]
+    pub fn new(store: TraceStore) -> Self {
+        let (jobs, queue) = sync_channel(WAITING);
+        let shared = Shared::default();
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || write_all(&store, &queue, &theirs));
+        Self {
+            jobs: Some(jobs),
+            shared,
+            thread: Some(thread),
+        }
+    }
+
+    /// Has something written, some time later.
+    ///
+    /// # Errors
+    /// When something before it could not be written.
+    pub fn write(&self, job: Job) -> Result<(), TraceError> {
+        let mut progress = lock(&self.shared);
+        if let Some(failure) = progress.failure.take() {
+            return Err(failure.into());
+        }
+        progress.waiting += 1;
+        drop(progress);
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job).is_ok());
+        assert_eq!(sent, Some(true), "the thread ends after its queue");
+        Ok(())
+    }
+
+    /// Waits until all is written: the checkpoints that could not be, since somebody has
+    /// thinned away what they were based on.
+    ///
+    /// # Errors
+    /// When something could not be written.
+    pub fn flush(&self) -> Result<Vec<Point>, TraceError> {
+        let (_, changed) = &*self.shared;
+        let mut progress = lock(&self.shared);
+        while progress.waiting > 0 {
+            progress = changed
+                .wait(progress)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        match progress.failure.take() {
+            Some(failure) => Err(failure.into()),
+            None => Ok(std::mem::take(&mut progress.lost)),
+        }
+    }
+
+    /// Whether checkpoints could not be written as [`Writer::flush`] says.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        !lock(&self.shared).lost.is_empty()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Progress> {
+    shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write_all(store: &TraceStore, queue: &Receiver<Job>, shared: &Shared) {
+    for job in queue {
+        // After a failure nothing is written until it has been told.
+        let failed = lock(shared).failure.is_some();
+        let done = if failed { Ok(None) } else { write(store, job) };
+        let mut progress = lock(shared);
+        progress.waiting -= 1;
+        match done {
+            Ok(lost) => progress.lost.extend(lost),
+            Err(failure) => progress.failure = Some(failure),
+        }
+        shared.1.notify_all();
+    }
+}
+
+/// Does a job; the checkpoint, if its base is gone.
+fn write(store: &TraceStore, job: Job) -> Result<Option<Point>, StoreError> {
+    match job {
+        Job::Checkpoint(draft) => match draft.put(store) {
+            Err(StoreError::NoCheckpoint { .. }) => Ok(Some(draft.to)),
+            put => put.map(|()| None),
+        },
+        Job::Note(trace, name, bytes) => trace.keep_note(name, &bytes).map(|_| None),
+        Job::End(end) => store.keep_end(end).map(|_| None),
+    }
+}
