@@ -21,7 +21,9 @@ use carronade_emulator::witness::StepWitness;
 /// How a trace is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// log2 of the steps between checkpoints at the beginning.
+    /// Steps between checkpoints, the same all the time.
+    pub interval: Option<u64>,
+    /// Otherwise log2 of the steps between checkpoints at the beginning.
     pub interval_shift: u32,
     /// How many intervals a trace has at most: then they become twice as long.
     pub intervals: u64,
@@ -39,6 +41,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            interval: None,
             interval_shift: 26,
             intervals: 256,
             asked_gap: 1 << 22,
@@ -361,13 +364,16 @@ impl Trace {
 
     /// The next step that gets a checkpoint without being asked for.
     fn next_on_grid(&self, step: u64) -> u64 {
-        let mut shift = self.options.interval_shift;
-        while step >> shift >= self.options.intervals {
-            shift += 1;
-        }
-        (step >> shift)
+        let interval = self.options.interval.unwrap_or_else(|| {
+            let mut shift = self.options.interval_shift;
+            while step >> shift >= self.options.intervals {
+                shift += 1;
+            }
+            1 << shift
+        });
+        (step / interval)
             .checked_add(1)
-            .and_then(|next| next.checked_mul(1 << shift))
+            .and_then(|next| next.checked_mul(interval))
             .unwrap_or(u64::MAX)
     }
 
