@@ -135,6 +135,10 @@ mod tests {
         let tree = tree(&[(-1, 0), (0, 1), (1, 2), (2, 3), (0, 3), (3, 4)]);
         let path: Vec<_> = tree.path(4).unwrap().iter().map(|edge| edge.to).collect();
         assert_eq!(path, [0, 3, 4]);
+        // Also if it comes last.
+        let tree = self::tree(&[(-1, 0), (0, 1), (1, 9), (-1, 5), (5, 9)]);
+        let path: Vec<_> = tree.path(9).unwrap().iter().map(|edge| edge.to).collect();
+        assert_eq!(path, [5, 9]);
     }
 
     #[test]
