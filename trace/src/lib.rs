@@ -12,6 +12,7 @@
 
 mod bisect;
 mod error;
+mod pace;
 mod saved;
 mod shelf;
 mod stand;

@@ -11,6 +11,7 @@ use carronade_emulator::hash::Hash;
 use carronade_emulator::oracle::OracleError;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The checkpoints that a trace goes on from.
 pub struct Shelf {
@@ -131,6 +132,12 @@ impl Shelf {
         self.writer.write(Job::Checkpoint(Box::new(draft)))?;
         self.points.insert(to.step, to.state_hash);
         Ok(())
+    }
+
+    /// How much CPU time it took to write the last checkpoint.
+    #[must_use]
+    pub fn last_cost(&self) -> Duration {
+        self.writer.last_cost()
     }
 
     /// Adds a note to a trace, or the end to this one, after what was added before.

@@ -2,6 +2,7 @@
 
 use crate::bisect::Claims;
 use crate::error::TraceError;
+use crate::pace::{Pace, cpu_time};
 use crate::saved::{Counted, Happened};
 use crate::shelf::Shelf;
 use crate::stand::{Engine, Stand};
@@ -21,9 +22,10 @@ use carronade_emulator::witness::StepWitness;
 /// How a trace is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Steps between checkpoints, the same all the time.
+    /// Steps between checkpoints, the same all the time, whatever they cost.
     pub interval: Option<u64>,
-    /// Otherwise log2 of the steps between checkpoints at the beginning.
+    /// Otherwise log2 of the steps between checkpoints at the beginning, where they are
+    /// cheap.
     pub interval_shift: u32,
     /// How many intervals a trace has at most: then they become twice as long.
     pub intervals: u64,
@@ -86,6 +88,7 @@ pub struct Trace {
     end: Option<Point>,
     asked: Vec<u64>,
     executed: u64,
+    pace: Pace,
     interrupted: Box<dyn Fn() -> bool + Send>,
 }
 
@@ -121,6 +124,7 @@ impl Trace {
             end,
             asked: Vec::new(),
             executed: 0,
+            pace: Pace::default(),
             interrupted: Box::new(|| false),
         })
     }
@@ -348,14 +352,15 @@ impl Trace {
         let (grid, node) = (self.next_on_grid(here), self.next_node(here));
         let until = [target, grid, node, here.saturating_add(SLICE)];
         let until = until.into_iter().fold(u64::MAX, u64::min);
-        let machine = &mut self.stand.machine;
+        let (machine, began) = (&mut self.stand.machine, cpu_time());
         let ran = machine.run(until, Watch::Nothing);
+        self.pace.ran(cpu_time().saturating_sub(began));
         let (step, exited) = (machine.state().step, machine.state().exited);
         self.executed += step - here;
         ran?;
         if exited {
             self.finish()
-        } else if step == grid || step == node {
+        } else if step == node || step == grid && self.is_due() {
             self.checkpoint().map(drop)
         } else {
             Ok(())
@@ -377,6 +382,10 @@ impl Trace {
             .unwrap_or(u64::MAX)
     }
 
+    fn is_due(&mut self) -> bool {
+        self.options.interval.is_some() || self.pace.is_due()
+    }
+
     /// The next checkpoint that there is, if the run must not pass it by.
     fn next_node(&self, step: u64) -> u64 {
         let next = self.options.faithful.then(|| self.shelf.next_after(step));
@@ -384,8 +393,11 @@ impl Trace {
     }
 
     fn checkpoint(&mut self) -> Result<Hash, TraceError> {
+        let began = cpu_time();
         let (hash, counted) = self.stand.checkpoint(&mut self.shelf)?;
         self.before.join(&counted);
+        let cost = cpu_time().saturating_sub(began);
+        self.pace.made(cost + self.shelf.last_cost());
         if self.shelf.count() > self.options.checkpoints {
             self.shelf
                 .thin(self.options.checkpoints * 3 / 4, &self.asked)?;

@@ -2,6 +2,7 @@
 //! longer than making them.
 
 use crate::error::TraceError;
+use crate::pace::cpu_time;
 use carronade_checkpoint::{ChangedPage, Edge, Error as StoreError, Output, Point, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::memory::Page;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// How many checkpoints may wait to be written: a slow disk slows the run down rather than
 /// filling memory.
@@ -66,6 +68,8 @@ struct Progress {
     /// The checkpoints whose base was gone when they were to be written, and those on them.
     lost: Vec<Point>,
     failure: Option<StoreError>,
+    /// CPU time of the last checkpoint.
+    cost: Duration,
 }
 
 type Shared = Arc<(Mutex<Progress>, Condvar)>;
@@ -127,6 +131,12 @@ impl Writer {
         }
     }
 
+    /// How much CPU time it took to write the last checkpoint.
+    #[must_use]
+    pub fn last_cost(&self) -> Duration {
+        lock(&self.shared).cost
+    }
+
     /// Whether checkpoints could not be written as [`Writer::flush`] says.
     #[must_use]
     pub fn has_lost(&self) -> bool {
@@ -151,9 +161,13 @@ fn write_all(store: &TraceStore, queue: &Receiver<Job>, shared: &Shared) {
     for job in queue {
         // After a failure nothing is written until it has been told.
         let failed = lock(shared).failure.is_some();
+        let (began, counts) = (cpu_time(), matches!(job, Job::Checkpoint(_)));
         let done = if failed { Ok(None) } else { write(store, job) };
         let mut progress = lock(shared);
         progress.waiting -= 1;
+        if counts {
+            progress.cost = cpu_time().saturating_sub(began);
+        }
         match done {
             Ok(lost) => progress.lost.extend(lost),
             Err(failure) => progress.failure = Some(failure),
