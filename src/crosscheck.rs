@@ -9,7 +9,7 @@
 mod journal;
 mod narrow;
 
-pub use narrow::code_around;
+pub use narrow::{code_around, copy};
 
 use crate::diff;
 use crate::log::{Level, Logger};

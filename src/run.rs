@@ -6,6 +6,7 @@ mod guest;
 mod preimage_stop;
 mod profile;
 mod progress;
+mod snapshots;
 
 use crate::backtrace::{self, CallTracker};
 use crate::clock::Stopwatch;
@@ -31,6 +32,7 @@ use guest::GuestLog;
 use preimage_stop::PreimageStop;
 use profile::Profile;
 use progress::Progress;
+use snapshots::Snapshots;
 use std::path::{Path, PathBuf};
 
 /// Steps between looks at signals and the progress bar: some 50 ms.
@@ -74,9 +76,11 @@ pub fn run(args: &cli::Run, logger: &Logger) -> Outcome {
         started: Stopwatch::start(),
         calls: args.debug.then(CallTracker::default),
         profile: args.pprof_cpu.then(Profile::default),
+        snapshots: Snapshots::new(),
     };
     let result = session.run();
     session.progress.finish();
+    let result = result.and(session.snapshots.finish());
     let result = result.and(session.tell_statistics());
     // If the run has reached its end, it has done what it was asked for, and a signal that
     // comes now only shortens the host's time.
@@ -205,6 +209,7 @@ struct Session<'a> {
     first_step: u64,
     calls: Option<CallTracker>,
     profile: Option<Profile>,
+    snapshots: Snapshots,
 }
 
 impl Session<'_> {
@@ -248,11 +253,9 @@ impl Session<'_> {
         if self.args.snapshot_at.matches(step) {
             self.publish()?;
             let path = file_name(&self.args.snapshot_fmt, step);
-            files::write_state(
-                &path,
-                self.driver.machine().state(),
-                self.driver.machine().memory(),
-            )?;
+            let machine = self.driver.machine();
+            self.snapshots
+                .write(path, machine.state(), machine.memory())?;
         }
         Ok(false)
     }
