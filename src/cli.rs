@@ -409,6 +409,9 @@ pub struct StorePlace {
     /// Name of the host's data in the store; by default made of the host's command line
     #[arg(long, value_name = "NAME")]
     pub inputs: Option<String>,
+    /// Bytes that a trace's checkpoints may take; above, the least useful ones go
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 30, value_parser = step)]
+    pub store_limit: u64,
 }
 
 #[derive(Debug, Subcommand)]

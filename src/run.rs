@@ -114,6 +114,7 @@ fn driver(
         let world = (oracle as _, output as _);
         let options = carronade_trace::Options {
             faithful: true,
+            bytes: args.store.store_limit,
             ..Default::default()
         };
         let trace = trace::open_at((state, memory), &place, inputs, world, engine, options)?;

@@ -78,7 +78,11 @@ pub fn open(args: &cli::Traced, host: &SharedOracle, logger: &Logger) -> Outcome
     let engine = maker(args.engine, &args.translation, logger);
     host.set_replay_hint(&start.0.replay_hint);
     let world: World = (Box::new(host.clone()), Box::new(NoOutput));
-    open_at(start, &place, inputs, world, engine, Options::default())
+    let options = Options {
+        bytes: args.store.store_limit,
+        ..Options::default()
+    };
+    open_at(start, &place, inputs, world, engine, options)
 }
 
 /// A host, and where the guest's output goes.

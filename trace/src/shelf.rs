@@ -103,13 +103,12 @@ impl Shelf {
         opened.ok_or(TraceError::Before(step))
     }
 
-    /// Thins the checkpoints to a number of them.
+    /// Thins the checkpoints to a number or a size.
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub fn thin(&mut self, to: usize, asked: &[u64]) -> Result<(), TraceError> {
+    pub fn thin(&mut self, limit: Limit, asked: &[u64]) -> Result<(), TraceError> {
         self.flush()?;
-        let limit = Limit::Checkpoints(to);
         self.store.thin(&Policy { limit, dense: 0 }, asked)?;
         self.refresh()
     }

@@ -8,7 +8,7 @@ use crate::shelf::Shelf;
 use crate::stand::{Engine, Stand};
 use crate::world::{Known, SharedWorld};
 use crate::writer::Job;
-use carronade_checkpoint::{Point, TraceStore};
+use carronade_checkpoint::{Limit, Point, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::machine::{Machine, Watch};
 use carronade_emulator::memory::Memory;
@@ -35,6 +35,9 @@ pub struct Options {
     pub gain: u64,
     /// How many checkpoints are kept at most.
     pub checkpoints: usize,
+    /// How many bytes they may take in the store: looked at now and then, so that it may
+    /// be somewhat more for a time.
+    pub bytes: u64,
     /// Whether to show the guest's output and to count as if every step were executed
     /// here, also where a checkpoint saves it.
     pub faithful: bool,
@@ -47,8 +50,9 @@ impl Default for Options {
             interval_shift: 26,
             intervals: 256,
             asked_gap: 1 << 22,
-            gain: 1 << 24,
+            gain: 1 << 26,
             checkpoints: 512,
+            bytes: 64 << 30,
             faithful: false,
         }
     }
@@ -70,6 +74,9 @@ pub fn part_of(store: &TraceStore) -> Result<Option<Hash>, TraceError> {
     Ok(note.and_then(|bytes| bytes.try_into().ok()))
 }
 
+/// After how many checkpoints their bytes are counted.
+const WEIGHED: u64 = 32;
+
 /// Steps between looks at whether to go on.
 const SLICE: u64 = 50_000_000;
 
@@ -89,6 +96,8 @@ pub struct Trace {
     asked: Vec<u64>,
     executed: u64,
     pace: Pace,
+    /// How many checkpoints were made.
+    made: u64,
     interrupted: Box<dyn Fn() -> bool + Send>,
 }
 
@@ -125,6 +134,7 @@ impl Trace {
             asked: Vec::new(),
             executed: 0,
             pace: Pace::default(),
+            made: 0,
             interrupted: Box::new(|| false),
         })
     }
@@ -398,11 +408,22 @@ impl Trace {
         self.before.join(&counted);
         let cost = cpu_time().saturating_sub(began);
         self.pace.made(cost + self.shelf.last_cost());
-        if self.shelf.count() > self.options.checkpoints {
-            self.shelf
-                .thin(self.options.checkpoints * 3 / 4, &self.asked)?;
-        }
+        self.made += 1;
+        self.thin()?;
         Ok(hash)
+    }
+
+    /// Keeps the store within its bounds.
+    fn thin(&mut self) -> Result<(), TraceError> {
+        if self.shelf.count() > self.options.checkpoints {
+            let limit = Limit::Checkpoints(self.options.checkpoints * 3 / 4);
+            self.shelf.thin(limit, &self.asked)?;
+        }
+        if self.made.is_multiple_of(WEIGHED) {
+            let limit = Limit::Bytes(self.options.bytes);
+            self.shelf.thin(limit, &self.asked)?;
+        }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), TraceError> {
