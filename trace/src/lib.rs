@@ -14,6 +14,7 @@ mod bisect;
 mod error;
 mod saved;
 mod shelf;
+mod sound;
 mod stand;
 mod trace;
 mod verify;

@@ -6,7 +6,7 @@ use crate::saved::{Counted, Happened};
 use crate::shelf::Shelf;
 use crate::stand::{Engine, Stand};
 use crate::world::{Known, SharedWorld};
-use carronade_checkpoint::{Point, TraceStore};
+use carronade_checkpoint::{Error as StoreError, Point, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::machine::{Machine, Watch};
 use carronade_emulator::memory::Memory;
@@ -60,8 +60,16 @@ const PART_OF: &str = "part-of";
 /// # Errors
 /// When the store cannot be read.
 pub fn part_of(store: &TraceStore) -> Result<Option<Hash>, TraceError> {
-    let note = store.note(PART_OF)?;
+    let note = sound(store.note(PART_OF))?;
     Ok(note.and_then(|bytes| bytes.try_into().ok()))
+}
+
+/// A note, which is as good as none if it is damaged.
+fn sound<T>(note: Result<Option<T>, StoreError>) -> Result<Option<T>, StoreError> {
+    match note {
+        Err(StoreError::Damaged { .. }) => Ok(None),
+        other => other,
+    }
 }
 
 /// Steps between looks at whether to go on.
@@ -99,7 +107,8 @@ impl Trace {
         engine: Engine,
         options: Options,
     ) -> Result<Self, TraceError> {
-        let end = store.end()?;
+        // A damaged note is written anew once the end is found again.
+        let end = sound(store.end())?;
         let mut shelf = Shelf::new(store)?;
         check_inputs(&shelf, &mut *host)?;
         let world = SharedWorld::new(host, Box::new(shelf.known()), output);
