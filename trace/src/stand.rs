@@ -3,7 +3,7 @@
 use crate::error::TraceError;
 use crate::saved::{Counted, Happened, Saved, encode_output};
 use crate::shelf::Shelf;
-use crate::world::{Notes, SharedWorld};
+use crate::world::{Known, Notes, SharedWorld};
 use carronade_checkpoint::{ChangedPage, Checkpoint, Edge, Error as StoreError, Output, Point};
 use carronade_emulator::accelerator::Accelerator;
 use carronade_emulator::hash::Hash;
@@ -116,7 +116,7 @@ impl Stand {
         notes: Notes,
     ) -> Result<(), TraceError> {
         let step = self.step();
-        let draft = Draft {
+        let mut draft = Draft {
             to: Point { step, state_hash },
             state: Saved::of(&self.machine).encode()?,
             preimages: notes.preimages,
@@ -129,6 +129,7 @@ impl Stand {
             return Ok(());
         }
         // The first checkpoint, or one whose base somebody has thinned away, needs all.
+        draft.add_known(shelf);
         let all = self.machine.pages();
         shelf.put(draft.edge(None, self.machine.memory(), &all))?;
         Ok(())
@@ -144,6 +145,16 @@ struct Draft {
 }
 
 impl Draft {
+    /// Adds the pre-images that earlier runs of the trace have read, but for damaged ones.
+    fn add_known(&mut self, shelf: &Shelf) {
+        let mut known = shelf.known();
+        for key in known.keys() {
+            if let Ok(Some(value)) = known.preimage(&key) {
+                self.preimages.entry(key).or_insert(value);
+            }
+        }
+    }
+
     fn edge<'a>(
         &'a self,
         from: Option<Point>,
