@@ -28,7 +28,8 @@ pub fn run(args: &cli::Verify, place: &str, logger: &Logger) -> Outcome {
     let inputs = trace::inputs(args.inputs.as_deref(), &args.host);
     let store = Store::open(place, &Default::default())?;
     let store = trace::find(&store, start, inputs)?;
-    if !store.checkpoints()?.contains(&start) {
+    let points = store.checkpoints()?;
+    if !points.contains(&start) {
         let words = "the store has no trace that begins in this state with these inputs";
         return Err(anyhow!("{words} (--inputs, or the host's command line after --)").into());
     }
@@ -37,10 +38,24 @@ pub fn run(args: &cli::Verify, place: &str, logger: &Logger) -> Outcome {
         Some(worker) => share(&store, args, worker, &engine)?,
         None => alone(&store, args, &engine)?,
     };
-    match wrong {
-        0 => Ok(()),
-        _ => Err(Failure::No),
+    match tell_end(&store, &points)? && wrong == 0 {
+        true => Ok(()),
+        false => Err(Failure::No),
     }
+}
+
+/// Whether the trace's end, if the store tells one, is its last checkpoint: that one is
+/// executed to, and found to be the end.
+fn tell_end(store: &TraceStore, points: &[Point]) -> Outcome<bool> {
+    let end = store.end()?;
+    let Some(end) = end.filter(|end| points.last().is_some_and(|last| last != end)) else {
+        return Ok(true);
+    };
+    say!(
+        "step {}: the store says that the trace ends here, but has no such checkpoint",
+        end.step
+    );
+    Ok(false)
 }
 
 /// Executes all segments on the cores of this machine; how many are wrong.

@@ -98,6 +98,7 @@ fn driver(
 ) -> Outcome<Driver> {
     let oracle = Box::new(host.clone());
     let output = Box::new(GuestLog(logger.clone()));
+    let store = store(args, stop, &logger);
     if args.engine == cli::Engine::Crosscheck {
         let options = engine::options(&args.translation);
         let maker = move |memory: &mut Memory| -> Result<Box<dyn Accelerator>> {
@@ -108,7 +109,7 @@ fn driver(
             Crosscheck::begin(start, oracle, output, Box::new(maker), about)?;
         return Ok(Driver::Checked(machine, Box::new(crosscheck)));
     }
-    if let Some(place) = store(args, stop, &logger) {
+    if let Some(place) = store {
         let inputs = trace::inputs(args.store.inputs.as_deref(), &args.host);
         let engine = trace::maker(args.engine, &args.translation, &logger);
         let world = (oracle as _, output as _);
@@ -134,8 +135,9 @@ fn driver(
 /// The checkpoint store, if there is one and every step need not be looked at.
 fn store(args: &cli::Run, stop: &PreimageStop, logger: &Logger) -> Option<String> {
     let place = trace::store_place(&args.store).ok()?;
-    let every_step = args.debug || args.pprof_cpu || stop.watch() != Watch::Nothing;
-    if every_step {
+    let checked = args.engine == cli::Engine::Crosscheck;
+    let watched = stop.watch() != Watch::Nothing;
+    if args.debug || args.pprof_cpu || checked || watched {
         let fields = [("module", "vm".into()), ("store", place.as_str().into())];
         let message = "The checkpoint store is not used: the flags ask to see every step";
         logger.log(Level::Warn, message, &fields);
@@ -428,7 +430,7 @@ impl Session<'_> {
             return Ok(());
         }
         let machine = self.driver.measured();
-        let steps = machine.state().step - self.first_step;
+        let steps = self.driver.executed(self.first_step);
         let translator = engine::translator_of(machine);
         let figures = Figures::new(self.args.engine, steps, &self.started, translator);
         if let Some(form) = self.args.stats {

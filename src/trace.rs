@@ -249,6 +249,7 @@ fn end(trace: &mut Trace, as_json: bool) -> Outcome {
 }
 
 fn list(trace: &mut Trace, as_json: bool) -> Outcome {
+    trace.flush().map_err(failure)?;
     let checkpoints = trace.store().checkpoints();
     for point in checkpoints.context("cannot read the store")? {
         let hash = const_hex::encode_prefixed(point.state_hash);

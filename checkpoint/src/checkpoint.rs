@@ -54,6 +54,14 @@ impl Checkpoint {
         self.view().pages().collect()
     }
 
+    /// The indexes of the pages that the last edge on the way here brings.
+    #[must_use]
+    pub fn brought(&self) -> Vec<u64> {
+        let view = self.view();
+        let pages = view.last().manifest.pages.iter();
+        pages.map(|page| page.index).collect()
+    }
+
     /// A page.
     ///
     /// # Errors

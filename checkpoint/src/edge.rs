@@ -53,7 +53,7 @@ pub struct Edge<'a> {
     pub state: &'a [u8],
     /// The pages that changed, in any order. More than changed does no harm.
     pub pages: Vec<ChangedPage<'a>>,
-    /// The pre-images that were read first, by key, in any order.
+    /// The pre-images that were read, by key, in any order.
     pub preimages: Vec<(Hash, &'a [u8])>,
     /// What the guest wrote.
     pub output: Vec<Output>,

@@ -59,6 +59,14 @@ impl Driver {
         }
     }
 
+    /// How many steps were executed since the run began at a step.
+    pub fn executed(&self, first: u64) -> u64 {
+        match self {
+            Self::Traced(trace) => trace.executed(),
+            _ => self.machine().state().step - first,
+        }
+    }
+
     /// Runs towards a step, at most to `pause`.
     pub fn run(&mut self, step: u64, pause: u64, watch: Watch) -> Result<Stop, Cause> {
         let until = step.min(pause);

@@ -1,5 +1,7 @@
 //! The command line from outside: the real binary, its files, output and exit codes.
 
+mod audit;
+mod bisect;
 mod challenger;
 mod engines;
 mod faults;
@@ -11,5 +13,9 @@ mod hostile;
 mod logs;
 mod preimages;
 mod signals;
+mod stored_runs;
+mod stores;
 mod support;
 mod tools;
+mod trace;
+mod trouble;

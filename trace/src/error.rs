@@ -37,6 +37,20 @@ pub enum TraceError {
         /// What the store has.
         stored: Hash,
     },
+    /// The bytes of a stored page are not those that its root stands for.
+    #[error("page {page:#x} at step {step} is not the one that its root in the store stands for")]
+    Page {
+        /// The step.
+        step: u64,
+        /// Address divided by the size of a page.
+        page: u64,
+    },
+    /// The store says wrongly where the trace ends.
+    #[error("the trace does not end at step {end}, as the store says")]
+    End {
+        /// The step that the store tells.
+        end: u64,
+    },
     /// The host answers a question about the dispute's own data otherwise than it did.
     #[error(
         "the stored trace was made for other inputs: local key {} has another value now; \

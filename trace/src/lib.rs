@@ -15,6 +15,7 @@ mod error;
 mod pace;
 mod saved;
 mod shelf;
+mod sound;
 mod stand;
 mod trace;
 mod verify;

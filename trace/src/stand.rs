@@ -3,7 +3,7 @@
 use crate::error::TraceError;
 use crate::saved::{Counted, Happened, Saved, encode_output};
 use crate::shelf::Shelf;
-use crate::world::{Notes, SharedWorld};
+use crate::world::{Known, Notes, SharedWorld};
 use crate::writer::Draft;
 use carronade_checkpoint::{Checkpoint, Error as StoreError, Output, Point};
 use carronade_emulator::accelerator::Accelerator;
@@ -12,6 +12,7 @@ use carronade_emulator::machine::Machine;
 use carronade_emulator::memory::{Memory, Page, PageError, PageSource};
 use carronade_emulator::oracle::OracleError;
 use carronade_emulator::state::State;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Makes what executes a machine's steps; nothing for the interpreter.
@@ -116,24 +117,35 @@ impl Stand {
         notes: Notes,
     ) -> Result<(), TraceError> {
         let step = self.step();
-        // The first checkpoint, or one whose base somebody has thinned away, needs all.
         let from = self.base.filter(|base| shelf.has(*base));
-        let all;
-        let pages = match from {
-            Some(_) => changes,
-            None => {
-                all = self.machine.pages();
-                &all
-            }
-        };
+        let (mut preimages, all) = (notes.preimages, self.base_pages(from));
+        if from.is_none() {
+            add_known(&mut preimages, shelf);
+        }
+        let pages = all.as_deref().unwrap_or(changes);
         shelf.put(Draft {
             from,
             to: Point { step, state_hash },
             state: Saved::of(&self.machine).encode()?,
             pages: with_bytes(self.machine.memory(), pages),
-            preimages: notes.preimages,
+            preimages,
             output: encode_notes(step, counted, notes.output)?,
         })
+    }
+
+    /// The first checkpoint, or one whose base somebody has thinned away, needs all pages.
+    fn base_pages(&mut self, from: Option<Point>) -> Option<Vec<(u64, Hash)>> {
+        from.is_none().then(|| self.machine.pages())
+    }
+}
+
+/// Adds the pre-images that earlier runs of the trace have read, but for damaged ones.
+fn add_known(preimages: &mut BTreeMap<Hash, Vec<u8>>, shelf: &Shelf) {
+    let mut known = shelf.known();
+    for key in known.keys() {
+        if let Ok(Some(value)) = known.preimage(&key) {
+            preimages.entry(key).or_insert(value);
+        }
     }
 }
 

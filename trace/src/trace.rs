@@ -8,7 +8,7 @@ use crate::shelf::Shelf;
 use crate::stand::{Engine, Stand};
 use crate::world::{Known, SharedWorld};
 use crate::writer::Job;
-use carronade_checkpoint::{Limit, Point, TraceStore};
+use carronade_checkpoint::{Error as StoreError, Limit, Point, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::machine::{Machine, Watch};
 use carronade_emulator::memory::Memory;
@@ -50,7 +50,7 @@ impl Default for Options {
             interval_shift: 26,
             intervals: 256,
             asked_gap: 1 << 22,
-            gain: 1 << 26,
+            gain: 1 << 24,
             checkpoints: 512,
             bytes: 64 << 30,
             faithful: false,
@@ -70,8 +70,16 @@ const PART_OF: &str = "part-of";
 /// # Errors
 /// When the store cannot be read.
 pub fn part_of(store: &TraceStore) -> Result<Option<Hash>, TraceError> {
-    let note = store.note(PART_OF)?;
+    let note = sound(store.note(PART_OF))?;
     Ok(note.and_then(|bytes| bytes.try_into().ok()))
+}
+
+/// A note, which is as good as none if it is damaged.
+fn sound<T>(note: Result<Option<T>, StoreError>) -> Result<Option<T>, StoreError> {
+    match note {
+        Err(StoreError::Damaged { .. }) => Ok(None),
+        other => other,
+    }
 }
 
 /// After how many checkpoints their bytes are counted.
@@ -115,7 +123,8 @@ impl Trace {
         engine: Engine,
         options: Options,
     ) -> Result<Self, TraceError> {
-        let end = store.end()?;
+        // A damaged note is written anew once the end is found again.
+        let end = sound(store.end())?;
         let mut shelf = Shelf::new(store)?;
         check_inputs(&shelf, &mut *host)?;
         let world = SharedWorld::new(host, Box::new(shelf.known()), output);

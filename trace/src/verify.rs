@@ -4,10 +4,12 @@
 //! A segment lies between two checkpoints. Whoever executes it needs the store only: the
 //! first checkpoint, and the pre-images that were read behind it. That every segment leads
 //! to the next one's state, and the first one begins in the program's first state, is what
-//! makes the trace true.
+//! makes the trace true. That what the store keeps of each state has the state's hash is
+//! what makes it safe to go on from there.
 
 use crate::error::TraceError;
 use crate::shelf::Stored;
+use crate::sound::{check, check_pages, expect};
 use crate::stand::{Engine, Stand};
 use crate::world::SharedWorld;
 use carronade_checkpoint::{Claim, Error as StoreError, Point, TraceStore};
@@ -73,7 +75,9 @@ pub fn verify(
         Ok(found) if found == segment.to.state_hash => Ok(Verdict::Confirmed),
         Ok(found) => Ok(Verdict::Wrong { found }),
         Err(error @ (TraceError::Engine(_) | TraceError::Interrupted)) => Err(error),
-        Err(error @ TraceError::Store(StoreError::Io { .. })) => Err(error),
+        Err(error @ TraceError::Store(StoreError::Io { .. } | StoreError::Remote { .. })) => {
+            Err(error)
+        }
         Err(error) => Ok(Verdict::Failed {
             reason: error.to_string(),
         }),
@@ -90,18 +94,14 @@ fn execute(
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Hash, TraceError> {
     let Segment { from, to } = segment;
-    let checkpoint = store.open(from.step)?;
-    let known = Box::new(Stored::of(store.open(to.step)?));
+    let (begin, end) = (store.open(from.step)?, store.open(to.step)?);
+    let known = Box::new(Stored::of(end.clone()));
     let world = SharedWorld::new(Box::new(NoOracle), known, Box::new(NoOutput));
-    let mut stand = Stand::at(&checkpoint, &world, engine)?;
-    let claimed = checkpoint.point().state_hash;
-    let true_hash = stand.machine.witness()?.1;
-    if true_hash != claimed {
-        return Err(TraceError::Differs {
-            step: from.step,
-            now: true_hash,
-            stored: claimed,
-        });
+    let mut stand = Stand::at(&begin, &world, engine)?;
+    expect(&mut stand, begin.point())?;
+    if begin.path().len() == 1 {
+        // No segment need lead to where the store's edges begin.
+        check_pages(&begin)?;
     }
     while stand.step() < to.step {
         if interrupted() {
@@ -113,7 +113,24 @@ fn execute(
             break;
         }
     }
-    Ok(stand.machine.witness()?.1)
+    let found = stand.machine.witness()?.1;
+    if found == to.state_hash {
+        check_end(store, to, stand.machine.state().exited)?;
+        drop(stand);
+        check(&end, &world)?;
+    }
+    Ok(found)
+}
+
+/// The trace must end where the store says, if it does.
+fn check_end(store: &TraceStore, here: Point, exited: bool) -> Result<(), TraceError> {
+    let Some(end) = store.end()? else {
+        return Ok(());
+    };
+    match end.step > here.step && !exited || end == here && exited {
+        true => Ok(()),
+        false => Err(TraceError::End { end: end.step }),
+    }
 }
 
 /// What a worker did with a segment.

@@ -33,7 +33,8 @@ pub struct World {
 /// What has happened since the last checkpoint.
 #[derive(Debug, Default)]
 pub struct Notes {
-    /// Pre-images that came from the host.
+    /// Pre-images that were read, wherever they came from: edges of other grids may go past
+    /// the one that has them already.
     pub preimages: BTreeMap<Hash, Vec<u8>>,
     /// What the guest wrote, piece by piece.
     pub output: Vec<(Stream, Vec<u8>)>,
@@ -93,9 +94,7 @@ impl World {
         for hint in std::mem::take(&mut self.hints) {
             self.host.hint(&hint)?;
         }
-        let value = self.host.preimage(key)?;
-        self.notes.preimages.insert(key, value.clone());
-        Ok(value)
+        self.host.preimage(key)
     }
 }
 
@@ -114,10 +113,12 @@ impl PreimageOracle for SharedWorld {
         if let Some(value) = world.notes.preimages.get(&key) {
             return Ok(value.clone());
         }
-        match world.known.preimage(&key)? {
-            Some(value) => Ok(value),
-            None => world.ask_host(key),
-        }
+        let value = match world.known.preimage(&key)? {
+            Some(value) => value,
+            None => world.ask_host(key)?,
+        };
+        world.notes.preimages.insert(key, value.clone());
+        Ok(value)
     }
 }
 

@@ -1,0 +1,259 @@
+//! Checkpoint stores in trouble: processes that are killed, disks that are full, files that
+//! are damaged. Answers are right, or there is none.
+
+use crate::stores::*;
+use crate::support::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// Steps that get checkpoints of their own.
+const AT: &str = "4300000,8600000,0xc4de00";
+
+/// Asserts that a store answers as the reference does.
+#[track_caller]
+fn is_right(sandbox: &Sandbox, with_host: bool) {
+    let marks = marks("oracle");
+    let line = line(
+        &["trace", "hash", "--at", &steps(&marks)],
+        "oracle",
+        with_host,
+    );
+    let ran = call(sandbox, &line).expect(0);
+    assert_eq!(ran.stdout, lines(&marks));
+}
+
+/// Starts a command line and kills it after a time.
+fn kill(sandbox: &Sandbox, line: &[String], after: Duration) {
+    let mut command = sandbox.command(line);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    std::thread::sleep(after);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn whoever_is_killed_leaves_a_store_to_go_on_with() {
+    let (mut seed, mut sandbox) = (17, Sandbox::new());
+    let trace = |sandbox: &Sandbox, words: &[&str]| {
+        let line = line(words, "oracle", true);
+        let began = std::time::Instant::now();
+        call(sandbox, &line).expect(0);
+        began.elapsed()
+    };
+    let whole = trace(&Sandbox::new(), &["trace", "hash", "--at", AT]);
+    for round in 0..30 {
+        let after = Duration::from_micros(random(&mut seed) % whole.as_micros() as u64);
+        let words = match round % 3 {
+            0 => vec!["trace", "end"],
+            1 => vec!["trace", "hash", "--at", AT],
+            _ => vec![
+                "run",
+                "--meta",
+                "",
+                "--snapshot-at",
+                "%3000000",
+                "--output",
+                "",
+            ],
+        };
+        kill(&sandbox, &line(&words, "oracle", true), after);
+        if round % 5 == 4 {
+            is_right(&sandbox, true);
+            sandbox = Sandbox::new();
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_command_leaves_a_usable_store() {
+    for words in [
+        &["trace", "end"][..],
+        &["run", "--meta", "", "--output", ""],
+    ] {
+        let sandbox = Sandbox::new();
+        let mut line = line(words, "oracle", false);
+        // A host that never answers keeps it from ending before the signal.
+        let host = "head -c 32 <&5 > key; exec sleep 1000";
+        line.extend(["--", "sh", "-c", host].map(str::to_owned));
+        let words: Vec<_> = line.iter().map(String::as_str).collect();
+        let running = sandbox.spawn(&words);
+        wait_until("the host is asked", || {
+            fs::read(sandbox.path("key")).is_ok_and(|key| key.len() == 32)
+        });
+        running.signal("INT");
+        let ran = running.finish().expect(130);
+        assert!(
+            ran.stderr.ends_with("command interrupted\n"),
+            "{}",
+            ran.stderr
+        );
+        is_right(&sandbox, true);
+    }
+}
+
+#[test]
+fn a_long_run_over_a_store_is_interrupted() {
+    let sandbox = Sandbox::new();
+    let words = ["trace", "end", "--engine", "interpreter"];
+    let line = line(&words, "keccakloop", false);
+    let words: Vec<_> = line.iter().map(String::as_str).collect();
+    let running = sandbox.spawn(&words);
+    wait_until("there is a checkpoint", || {
+        !files_below(&sandbox.path("store")).is_empty()
+    });
+    running.signal("INT");
+    running.finish().expect(130);
+    let (step, hash) = &marks("keccakloop")[5];
+    let at = step.to_string();
+    let ran = about(&sandbox, "keccakloop", &["trace", "hash", "--at", &at]).expect(0);
+    assert_eq!(ran.stdout, format!("{step} {hash}\n"));
+}
+
+#[test]
+fn files_that_may_not_grow_are_one_clear_line() {
+    let sandbox = Sandbox::new();
+    let trace = "--input $PRE --store store --inputs golden";
+    for blocks in [0, 1, 100] {
+        let script = format!("ulimit -f {blocks}; $BIN trace end {trace}");
+        let ran = sandbox.shell(&script).fails(1, &["no space left", "store"]);
+        let errors = ran.stderr.lines().filter(|line| line.starts_with("error"));
+        assert_eq!(errors.count(), 1, "{}", ran.stderr);
+    }
+    let ran = sandbox.shell(&format!("$BIN trace end {trace}")).expect(0);
+    let marks = marks("hello");
+    assert_eq!(ran.stdout, lines(&marks[marks.len() - 1..]));
+}
+
+#[test]
+fn a_full_file_system_is_one_clear_line() {
+    let sandbox = Sandbox::new();
+    // Room for the first checkpoint, not for those that follow.
+    let script = format!(
+        "mkdir m; mount -t tmpfs -o size=1m none m 2>/dev/null || exit 77; \
+         trap 'umount m' EXIT; \
+         trace() {{ $BIN trace \"$@\" --input $ORACLE --inputs golden --store m $HOST; }}; \
+         dd if=/dev/zero of=m/filler bs=1k count=300 2>/dev/null; \
+         trace end; echo code $?; rm m/filler; umount m; \
+         mount -t tmpfs -o size=64m none m; trace end"
+    );
+    let script = script
+        .replace("$ORACLE", &prestate("oracle"))
+        .replace("$HOST", &oracle_host().join(" "));
+    let ran = sandbox.shell(&script);
+    if ran.code == Some(77) {
+        return;
+    }
+    let marks = marks("oracle");
+    let want = format!("code 1\n{}", lines(&marks[marks.len() - 1..]));
+    assert_eq!(ran.stdout, want, "{}", ran.stderr);
+    assert!(ran.stderr.contains("no space left"), "{}", ran.stderr);
+}
+
+#[test]
+fn several_processes_fill_a_store_at_once() {
+    let sandbox = Sandbox::new();
+    let marks = marks("oracle");
+    let hash = line(&["trace", "hash", "--at", &steps(&marks)], "oracle", true);
+    let at = line(&["trace", "hash", "--at", AT], "oracle", true);
+    let words = [
+        "run",
+        "--meta",
+        "",
+        "--snapshot-at",
+        "%3000000",
+        "--output",
+        "",
+    ];
+    let run = line(&words, "oracle", true);
+    std::thread::scope(|scope| {
+        let all = [&hash, &hash, &at, &run];
+        let jobs = all.map(|line| scope.spawn(|| call(&sandbox, line).expect(0)));
+        let [first, second, ..] = jobs.map(|job| job.join().unwrap());
+        assert_eq!(first.stdout, lines(&marks));
+        assert_eq!(second.stdout, lines(&marks));
+    });
+    is_right(&sandbox, false);
+}
+
+/// A store with some checkpoints.
+fn filled() -> Sandbox {
+    let sandbox = Sandbox::new();
+    about(&sandbox, "oracle", &["trace", "hash", "--at", AT]).expect(0);
+    about(&sandbox, "oracle", &["trace", "end"]).expect(0);
+    sandbox
+}
+
+/// A copy of a store with one file changed.
+fn damaged(from: &Path, file: &Path, change: impl FnOnce(&mut Vec<u8>)) -> Sandbox {
+    let sandbox = Sandbox::new();
+    copy(from, &sandbox.path("store"));
+    let file: PathBuf = sandbox.path("store").join(file.strip_prefix(from).unwrap());
+    let mut bytes = fs::read(&file).unwrap();
+    change(&mut bytes);
+    fs::write(file, bytes).unwrap();
+    sandbox
+}
+
+/// Asserts that answers are right or that there is one clear error.
+#[track_caller]
+fn never_wrong(sandbox: &Sandbox, with_host: bool) -> bool {
+    let marks = marks("oracle");
+    let words = ["trace", "hash", "--at", &steps(&marks)];
+    let ran = call(sandbox, &line(&words, "oracle", with_host));
+    match ran.code {
+        Some(0) => assert_eq!(ran.stdout, lines(&marks)),
+        _ => {
+            assert!(lines(&marks).starts_with(&ran.stdout), "{}", ran.stdout);
+            let errors = ran
+                .stderr
+                .lines()
+                .filter(|line| line.starts_with("error: "));
+            assert_eq!(errors.count(), 1, "{}", ran.stderr);
+        }
+    }
+    println!("{}", ran.stderr);
+    ran.code == Some(0)
+}
+
+#[test]
+fn damaged_files_never_lead_to_wrong_answers() {
+    let (sound, mut seed) = (filled(), 4);
+    let store = sound.path("store");
+    let files = files_below(&store);
+    assert!(files.len() >= 6, "{files:?}");
+    for file in &files {
+        for round in 0..4 {
+            let at = random(&mut seed) as usize;
+            let sandbox = damaged(&store, file, |bytes| match round {
+                0 => bytes.truncate(at % bytes.len()),
+                1 => {
+                    let end = bytes.len() - 1;
+                    bytes[end] ^= 1;
+                }
+                _ => {
+                    let at = at % bytes.len();
+                    bytes[at] ^= 0x10;
+                }
+            });
+            // With its host, whatever was lost is found again, and kept.
+            assert!(never_wrong(&sandbox, true), "{}", file.display());
+            assert!(never_wrong(&sandbox, false), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn without_a_host_damage_is_an_error_at_worst() {
+    let (sound, mut seed) = (filled(), 5);
+    let store = sound.path("store");
+    for file in files_below(&store) {
+        let sandbox = damaged(&store, &file, |bytes| {
+            let at = random(&mut seed) as usize % bytes.len();
+            bytes[at] ^= 0x80;
+        });
+        never_wrong(&sandbox, false);
+    }
+}
