@@ -67,10 +67,10 @@ impl Snapshots {
         if let Some(error) = memory.failure() {
             return Err(anyhow!(error).into());
         }
-        let sent = self.queue.as_ref().map(|queue| queue.send(snapshot));
-        match sent {
-            Some(Ok(())) => Ok(()),
-            _ => Err(anyhow!("the thread that writes snapshots is gone").into()),
+        let sent = self.queue.as_ref();
+        match sent.is_some_and(|queue| queue.send(snapshot).is_ok()) {
+            true => Ok(()),
+            false => Err(anyhow!("the thread that writes snapshots is gone").into()),
         }
     }
 

@@ -131,14 +131,12 @@ fn files_that_may_not_grow_are_one_clear_line() {
 fn a_full_file_system_is_one_clear_line() {
     let sandbox = Sandbox::new();
     // Room for the first checkpoint, not for those that follow.
-    let script = format!(
-        "mkdir m; mount -t tmpfs -o size=1m none m 2>/dev/null || exit 77; \
+    let script = "mkdir m; mount -t tmpfs -o size=1m none m 2>/dev/null || exit 77; \
          trap 'umount m' EXIT; \
-         trace() {{ $BIN trace \"$@\" --input $ORACLE --inputs golden --store m $HOST; }}; \
+         trace() { $BIN trace \"$@\" --input $ORACLE --inputs golden --store m $HOST; }; \
          dd if=/dev/zero of=m/filler bs=1k count=300 2>/dev/null; \
          trace end; echo code $?; rm m/filler; umount m; \
-         mount -t tmpfs -o size=64m none m; trace end"
-    );
+         mount -t tmpfs -o size=64m none m; trace end";
     let script = script
         .replace("$ORACLE", &prestate("oracle"))
         .replace("$HOST", &oracle_host().join(" "));
