@@ -76,6 +76,8 @@ pub enum Command {
     /// Ask a trace for state hashes, proofs and states at any steps
     #[command(subcommand)]
     Trace(Trace),
+    /// Keep a trace's machine warm and answer questions about it over a socket
+    Serve(Serve),
     /// Find the first step at which two traces differ
     Bisect(Box<Bisect>),
 }
@@ -461,6 +463,20 @@ pub struct TraceExport {
     /// Name of states, .bin or .bin.gz, %d is the step
     #[arg(long, default_value = "state-%d.bin.gz")]
     pub snapshot_fmt: String,
+    #[command(flatten)]
+    pub traced: Traced,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Serve {
+    /// Where to listen: unix:PATH, or IP:PORT of this machine itself; by default
+    /// serve.sock in the store, if that is a folder
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// How many questions may wait; more are turned away
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub queue: u32,
     #[command(flatten)]
     pub traced: Traced,
 }

@@ -193,13 +193,21 @@ pub fn write_state(path: &Path, state: &State, memory: &Memory) -> Outcome {
     write_atomically(path, |out| codec::write_state(out, packing, state, memory))
 }
 
+/// JSON as the reference writes it.
+///
+/// # Errors
+/// When the value has no form in JSON.
+pub fn json_text(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n\n")
+}
+
 /// Writes JSON as the reference does: two spaces, an empty line at the end; to stdout for
 /// `-`, nowhere for an empty path, packed if the name ends in `.gz`.
 ///
 /// # Errors
 /// As [`write_atomically`].
 pub fn write_json(path: &Path, value: &impl Serialize) -> Outcome {
-    let text = serde_json::to_string_pretty(value)? + "\n\n";
+    let text = json_text(value)?;
     match path.to_string_lossy().as_ref() {
         "" => Ok(()),
         "-" => Ok(out::write(text.as_bytes()).context("cannot write to stdout")?),

@@ -25,6 +25,7 @@ pub mod oracle;
 pub mod out;
 pub mod proof;
 pub mod run;
+pub mod serve;
 pub mod statistics;
 pub mod trace;
 pub mod version;

@@ -6,7 +6,7 @@ use carronade::failure::Outcome;
 use carronade::log::Logger;
 use carronade::{
     audit, bench, bisect, compile, demo, diff, disassemble, host, inspect, interrupt, load_elf,
-    out, run, trace, version, witness,
+    out, run, serve, trace, version, witness,
 };
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -67,6 +67,7 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Bench(args) => bench::run(args, cli.json),
         Command::Demo(args) => demo::run(args, &logger),
         Command::Trace(command) => trace::run(command, cli.json, &logger),
+        Command::Serve(args) => serve::run(args, &logger),
         Command::Bisect(args) => bisect::run(args, &logger),
     }
 }

@@ -7,6 +7,7 @@ mod preimage_stop;
 mod profile;
 mod progress;
 mod snapshots;
+mod served;
 
 use crate::backtrace::{self, CallTracker};
 use crate::clock::Stopwatch;
@@ -33,6 +34,7 @@ use preimage_stop::PreimageStop;
 use profile::Profile;
 use progress::Progress;
 use snapshots::Snapshots;
+use served::Served;
 use std::path::{Path, PathBuf};
 
 /// Steps between looks at signals and the progress bar: some 50 ms.
@@ -119,7 +121,8 @@ fn driver(
             ..Default::default()
         };
         let trace = trace::open_at((state, memory), &place, inputs, world, engine, options)?;
-        return Ok(Driver::Traced(Box::new(trace)));
+        let served = Served::find(&place, &trace, &logger);
+        return Ok(Driver::Traced(Box::new(trace), served));
     }
     let accelerator = match args.engine {
         cli::Engine::Translator => engine::accelerator(&args.translation, &mut memory, &logger),

@@ -1,6 +1,7 @@
 //! What executes the steps of `run`: a machine, two that are compared, or a trace over a
 //! checkpoint store.
 
+use super::served::Served;
 use crate::crosscheck::{Crosscheck, Ended};
 use crate::failure::Failure;
 use crate::trace::failure;
@@ -15,8 +16,8 @@ pub enum Driver {
     Plain(Machine),
     /// A machine, and one that it is compared with.
     Checked(Machine, Box<Crosscheck>),
-    /// A trace, which may come to a step without executing all before it.
-    Traced(Box<Trace>),
+    /// A trace, which may come to a step without executing all before it, and its server.
+    Traced(Box<Trace>, Served),
 }
 
 /// Why there are no more steps.
@@ -47,7 +48,7 @@ impl Driver {
     pub fn machine(&self) -> &Machine {
         match self {
             Self::Plain(machine) | Self::Checked(machine, _) => machine,
-            Self::Traced(trace) => trace.machine(),
+            Self::Traced(trace, _) => trace.machine(),
         }
     }
 
@@ -73,7 +74,8 @@ impl Driver {
         match self {
             Self::Plain(machine) => Ok(machine.run(until, watch).map_err(Ended::Vm)?),
             Self::Checked(machine, crosscheck) => Ok(crosscheck.run(machine, until, watch)?),
-            Self::Traced(trace) => {
+            Self::Traced(trace, served) => {
+                served.prepare(trace, step)?;
                 trace.approach(step, pause)?;
                 Ok(Stop::Step)
             }
@@ -85,14 +87,14 @@ impl Driver {
         match self {
             Self::Plain(machine) => Ok(machine.prove().map_err(Ended::Vm)?),
             Self::Checked(machine, crosscheck) => Ok(crosscheck.prove(machine)?),
-            Self::Traced(trace) => Ok(trace.prove()?),
+            Self::Traced(trace, _) => Ok(trace.prove()?),
         }
     }
 
     /// Somebody has asked for the state here: others may again.
     pub fn keep(&mut self) -> Result<(), Cause> {
         match self {
-            Self::Traced(trace) => Ok(trace.keep()?),
+            Self::Traced(trace, _) => Ok(trace.keep()?),
             _ => Ok(()),
         }
     }
@@ -100,7 +102,7 @@ impl Driver {
     /// The state here is written to a file: somebody will go on from there.
     pub fn publish(&mut self) -> Result<(), Cause> {
         match self {
-            Self::Traced(trace) => Ok(trace.publish()?),
+            Self::Traced(trace, _) => Ok(trace.publish()?),
             _ => Ok(()),
         }
     }
@@ -108,7 +110,7 @@ impl Driver {
     /// The counters of the run.
     pub fn debug_info(&self) -> DebugInfo {
         match self {
-            Self::Traced(trace) => trace.debug_info(),
+            Self::Traced(trace, _) => trace.debug_info(),
             _ => self.machine().debug_info(),
         }
     }

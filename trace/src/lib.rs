@@ -26,5 +26,5 @@ pub use bisect::{Claims, Found, Unanswered, bisect};
 pub use carronade_checkpoint::Point;
 pub use error::TraceError;
 pub use stand::Engine;
-pub use trace::{Options, Trace, part_of};
+pub use trace::{Options, Progress, Trace, part_of};
 pub use verify::{Segment, Verdict, Work, Worker, segments, verify};

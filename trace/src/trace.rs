@@ -106,7 +106,18 @@ pub struct Trace {
     pace: Pace,
     /// How many checkpoints were made.
     made: u64,
-    interrupted: Box<dyn Fn() -> bool + Send>,
+    interrupted: Box<dyn Fn(Progress) -> bool + Send>,
+}
+
+/// How far a trace has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The step that the machine stands before.
+    pub step: u64,
+    /// How many steps were executed for all answers so far.
+    pub executed: u64,
+    /// How many checkpoints there are, as far as they were listed.
+    pub checkpoints: usize,
 }
 
 impl Trace {
@@ -144,13 +155,48 @@ impl Trace {
             executed: 0,
             pace: Pace::default(),
             made: 0,
-            interrupted: Box::new(|| false),
+            interrupted: Box::new(|_| false),
         })
     }
 
     /// Ends long runs with [`TraceError::Interrupted`] when `interrupted` says so.
     pub fn interrupt_when(&mut self, interrupted: impl Fn() -> bool + Send + 'static) {
+        self.observe(move |_| interrupted());
+    }
+
+    /// As [`Trace::interrupt_when`], for those who also want to see how far a long run is.
+    pub fn observe(&mut self, interrupted: impl Fn(Progress) -> bool + Send + 'static) {
         self.interrupted = Box::new(interrupted);
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress {
+            step: self.stand.step(),
+            executed: self.executed,
+            checkpoints: self.shelf.count(),
+        }
+    }
+
+    /// Lists the checkpoints again, as others may have added some.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn refresh(&mut self) -> Result<(), TraceError> {
+        self.shelf.refresh()
+    }
+
+    /// Goes back to a checkpoint, after an error that may have left the machine or what was
+    /// noted for the next checkpoint half-way.
+    ///
+    /// # Errors
+    /// When there is none that can be opened.
+    pub fn recover(&mut self) -> Result<(), TraceError> {
+        self.shelf.refresh()?;
+        let nearest = self.shelf.nearest(self.stand.step()).unwrap_or(self.first);
+        self.before = Counted::default();
+        self.open_checkpoint(nearest)
     }
 
     /// The step counter of the first state.
@@ -253,6 +299,9 @@ impl Trace {
         self.come_near(target)?;
         if !self.arrived(target) {
             self.advance(target.min(pause))?;
+        } else if self.machine().state().exited && self.end.is_none() {
+            // Whoever made this checkpoint did not come to tell that it is the last.
+            self.finish()?;
         }
         Ok(self.arrived(target))
     }
@@ -364,7 +413,7 @@ impl Trace {
 
     /// Runs to the target, or to the next place where something is to be done.
     fn advance(&mut self, target: u64) -> Result<(), TraceError> {
-        if (self.interrupted)() {
+        if (self.interrupted)(self.progress()) {
             return Err(TraceError::Interrupted);
         }
         let here = self.stand.step();
