@@ -10,6 +10,7 @@ mod host;
 mod hostile;
 mod logs;
 mod preimages;
+mod serve;
 mod signals;
 mod support;
 mod tools;
