@@ -12,6 +12,7 @@ mod host;
 mod hostile;
 mod logs;
 mod preimages;
+mod serve;
 mod signals;
 mod stored_runs;
 mod stores;

@@ -1,0 +1,58 @@
+//! How a server ends.
+
+use super::*;
+use std::fs;
+
+#[test]
+fn a_signal_ends_server_and_host() {
+    for signal in ["TERM", "INT"] {
+        let sandbox = Sandbox::new();
+        spinner(&sandbox);
+        let script = "echo $$ > pid; exec sleep 1000";
+        let flags = ["--cache-dir", "cache", "--", "sh", "-c", script];
+        let server = Server::start(&sandbox, "program.bin", &flags);
+        let running = server.keep_busy();
+        server.running.signal(signal);
+        let reply = receive(running).unwrap();
+        assert_eq!(
+            (reply.status, reply.json()["error"].as_str()),
+            (503, Some("the server is ending"))
+        );
+        let ran = server.running.finish().expect(130);
+        assert!(
+            ran.stderr.ends_with("command interrupted\n"),
+            "{}",
+            ran.stderr
+        );
+        assert!(!server.socket.exists());
+        let pid = fs::read_to_string(sandbox.path("pid")).unwrap();
+        assert!(!Path::new(&format!("/proc/{}", pid.trim())).exists());
+        // The native code that it has made is there for others.
+        assert!(fs::read_dir(sandbox.path("cache")).unwrap().count() > 0);
+    }
+}
+
+#[test]
+fn an_idle_server_ends_too() {
+    let sandbox = Sandbox::new();
+    spinner(&sandbox);
+    let server = Server::start(&sandbox, "program.bin", &[]);
+    let idle = UnixStream::connect(&server.socket).unwrap();
+    server.running.signal("TERM");
+    server.running.finish().expect(130);
+    assert!(receive(idle).is_none());
+}
+
+#[test]
+fn clients_of_a_killed_server_hear_of_it_and_the_next_one_takes_its_place() {
+    let sandbox = Sandbox::new();
+    spinner(&sandbox);
+    let mut server = Server::start(&sandbox, "program.bin", &[]);
+    let running = server.keep_busy();
+    server.running.signal("KILL");
+    server.running.wait();
+    assert!(receive(running).is_none());
+    assert!(server.socket.exists());
+    let server = Server::start(&sandbox, "program.bin", &[]);
+    assert_eq!(server.get("/v1/hash?step=5").status, 200);
+}
