@@ -6,8 +6,8 @@ mod guest;
 mod preimage_stop;
 mod profile;
 mod progress;
-mod snapshots;
 mod served;
+mod snapshots;
 
 use crate::backtrace::{self, CallTracker};
 use crate::clock::Stopwatch;
@@ -33,8 +33,8 @@ use guest::GuestLog;
 use preimage_stop::PreimageStop;
 use profile::Profile;
 use progress::Progress;
-use snapshots::Snapshots;
 use served::Served;
+use snapshots::Snapshots;
 use std::path::{Path, PathBuf};
 
 /// Steps between looks at signals and the progress bar: some 50 ms.

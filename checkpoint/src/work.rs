@@ -46,6 +46,7 @@ impl TraceStore {
     /// When the name is not a plain one, or the store cannot be written.
     pub fn claim(&self, name: &str, owner: &str, time: Duration) -> Result<Claim> {
         check_plain(name)?;
+        let mut refused = None;
         loop {
             if let Some(result) = self.completed(name)? {
                 return Ok(Claim::Done(result));
@@ -60,11 +61,16 @@ impl TraceStore {
                 value: Some(record),
                 ..
             }) = &there
-                && record.owner != owner
-                && record.until > now()
             {
-                let (owner, until) = (record.owner.clone(), time_of(record.until));
-                return Ok(Claim::Taken { owner, until });
+                let until = time_of(record.until);
+                if record.owner == owner && refused == Some(record.until) {
+                    // The answer was lost, and the second attempt then refused.
+                    return Ok(Claim::Mine(until));
+                }
+                if record.owner != owner && record.until > now() {
+                    let owner = record.owner.clone();
+                    return Ok(Claim::Taken { owner, until });
+                }
             }
             let path = self.small_path(CLAIMS, name);
             let mine = frame(&path, &mine);
@@ -72,10 +78,11 @@ impl TraceStore {
                 None => self.backend().create(&path, &mine)?,
                 Some(there) => self.backend().swap(&path, &there.version, &mine)?,
             };
-            // Otherwise somebody else has changed it just now: see who.
             if got {
                 return Ok(Claim::Mine(time_of(until)));
             }
+            // Otherwise somebody has changed it just now: see who.
+            refused = Some(until);
         }
     }
 

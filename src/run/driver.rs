@@ -63,7 +63,7 @@ impl Driver {
     /// How many steps were executed since the run began at a step.
     pub fn executed(&self, first: u64) -> u64 {
         match self {
-            Self::Traced(trace) => trace.executed(),
+            Self::Traced(trace, _) => trace.executed(),
             _ => self.machine().state().step - first,
         }
     }
@@ -120,7 +120,7 @@ impl Driver {
         match self {
             Self::Plain(_) => Ok(()),
             Self::Checked(machine, crosscheck) => Ok(crosscheck.finish(machine)?),
-            Self::Traced(trace) => {
+            Self::Traced(trace, _) => {
                 trace.keep()?;
                 Ok(trace.flush()?)
             }

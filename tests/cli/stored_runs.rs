@@ -6,7 +6,7 @@ use crate::support::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What op-challenger asks for.
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ impl Game {
     }
 
     /// op-challenger's command line, with a store or without.
-    fn ask(&self, query: &Query, store: Option<&PathBuf>) -> Ran {
+    fn ask(&self, query: &Query, store: Option<&Path>) -> Ran {
         let start = self.start(query);
         let mut words = vec!["run".to_owned()];
         let mut flag = |name: &str, value: String| words.extend([format!("--{name}"), value]);
@@ -101,7 +101,7 @@ fn executed(ran: &Ran) -> u64 {
 }
 
 /// Asks two games the same, one of them over the store; the steps that each executed.
-fn compare(games: &[Game; 2], query: &Query, store: &PathBuf) -> [u64; 2] {
+fn compare(games: &[Game; 2], query: &Query, store: &Path) -> [u64; 2] {
     let (plain, stored) = (games[0].ask(query, None), games[1].ask(query, Some(store)));
     assert_eq!(plain.stdout, stored.stdout);
     for stream in ["stdout", "stderr"] {
