@@ -99,6 +99,7 @@ fn run(guest: &str, setting: &Setting, keeping: Keeping) -> (Duration, u64, usiz
         let folder = tempfile::tempdir().expect("there is room for temporary files");
         let options = Options {
             interval: (keeping == Keeping::Stored).then_some(INTERVAL),
+            paced: keeping == Keeping::Paced,
             ..Options::default()
         };
         let mut trace = trace(guest, setting, folder.path(), options);

@@ -54,6 +54,7 @@ pub fn interpreter() -> Engine {
 pub fn small() -> Options {
     Options {
         interval_shift: 16,
+        paced: false,
         asked_gap: 1 << 10,
         gain: 1 << 10,
         checkpoints: 300,

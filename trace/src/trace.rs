@@ -22,13 +22,15 @@ use carronade_emulator::witness::StepWitness;
 /// How a trace is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Steps between checkpoints, the same all the time, whatever they cost.
+    /// Steps between checkpoints, if they are to be the same all the time.
     pub interval: Option<u64>,
-    /// Otherwise log2 of the steps between checkpoints at the beginning, where they are
-    /// cheap.
+    /// Otherwise log2 of the steps between checkpoints at the beginning.
     pub interval_shift: u32,
     /// How many intervals a trace has at most: then they become twice as long.
     pub intervals: u64,
+    /// Whether places for checkpoints are passed by as long as they are not worth their
+    /// cost, which depends on the machine and its other work.
+    pub paced: bool,
     /// How far from the last checkpoint an asked step must be to get one of its own.
     pub asked_gap: u64,
     /// How many steps opening a checkpoint must save.
@@ -49,6 +51,7 @@ impl Default for Options {
             interval: None,
             interval_shift: 26,
             intervals: 256,
+            paced: true,
             asked_gap: 1 << 22,
             gain: 1 << 24,
             checkpoints: 512,
@@ -451,7 +454,7 @@ impl Trace {
     }
 
     fn is_due(&mut self) -> bool {
-        self.options.interval.is_some() || self.pace.is_due()
+        !self.options.paced || self.pace.is_due()
     }
 
     /// The next checkpoint that there is, if the run must not pass it by.
