@@ -33,7 +33,7 @@ enum Side {
 pub fn run(args: &cli::Bisect, logger: &Logger) -> Outcome {
     let metadata = files::read_metadata(&args.meta)?.unwrap_or_default();
     if !args.proof_fmt.is_empty() && args.proof_fmt != "-" {
-        files::check_place(Path::new(&args.proof_fmt.replace("%d", "0")))?;
+        files::check_place(&files::name_of_step(&args.proof_fmt, 0))?;
     }
     let mut left = Side::open(&args.left, &args.left_store, args.left_engine, args, logger)?;
     let mut right = Side::open(
@@ -128,11 +128,11 @@ fn write_proof(args: &cli::Bisect, trace: &mut Trace, step: u64) -> Outcome {
     if args.proof_fmt.is_empty() {
         return Ok(());
     }
-    let path = args.proof_fmt.replace("%d", &step.to_string());
+    let path = files::name_of_step(&args.proof_fmt, step);
     if let Some(witness) = trace.witness(step).map_err(trace::failure)? {
-        files::write_json(Path::new(&path), &Proof::from(witness))?;
-        if path != "-" {
-            say!("proof of step {step}: {path}");
+        files::write_json(&path, &Proof::from(witness))?;
+        if path != Path::new("-") {
+            say!("proof of step {step}: {}", path.display());
         }
     }
     Ok(())

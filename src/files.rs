@@ -108,6 +108,12 @@ pub fn read_metadata(path: &Path) -> Result<Option<Metadata>> {
     Ok(Some(metadata))
 }
 
+/// The name that a format such as `proof-%d.json` gives to a step: each `%d` is the step.
+#[must_use]
+pub fn name_of_step(format: &str, step: u64) -> PathBuf {
+    format.replace("%d", &step.to_string()).into()
+}
+
 /// Fails if a file could not be created at a path, for its folder is missing or it is a
 /// folder itself: better before hours of work than after.
 ///

@@ -1,5 +1,6 @@
 //! Step proofs as JSON (`cannon/cmd/run.go`, `Proof`).
 
+use crate::log::{Level, Logger};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::witness::{OracleData, StepWitness};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,17 @@ pub struct Proof {
 )]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// Warns that a step has no proof, since the guest's last state is before or at it.
+pub fn warn_of_missing(step: u64, last: u64, logger: &Logger) {
+    let fields = [
+        ("module", "vm".into()),
+        ("step", step.into()),
+        ("last", last.into()),
+    ];
+    let message = "No proof: the guest exited before the step";
+    logger.log(Level::Warn, message, &fields);
 }
 
 impl From<StepWitness> for Proof {

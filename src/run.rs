@@ -16,7 +16,7 @@ use crate::failure::{Failure, Outcome};
 use crate::log::{Level, Logger};
 use crate::matcher::Matcher;
 use crate::oracle::{SharedOracle, is_interruption};
-use crate::proof::Proof;
+use crate::proof::{Proof, warn_of_missing};
 use crate::statistics::Figures;
 use crate::{cli, engine, files, interrupt, trace};
 use anyhow::{Context, Result, anyhow, bail};
@@ -35,7 +35,7 @@ use profile::Profile;
 use progress::Progress;
 use served::Served;
 use snapshots::Snapshots;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Steps between looks at signals and the progress bar: some 50 ms.
 const SLICE: u64 = 10_000_000;
@@ -185,7 +185,7 @@ fn check_format(flag: &str, format: &str, steps: &Matcher) -> Result<()> {
                 "invalid {flag} {format:?}: without %d for the step, each file would overwrite the last"
             )
         }
-        Matcher::At(step) => files::check_place(&file_name(format, *step)),
+        Matcher::At(step) => files::check_place(&files::name_of_step(format, *step)),
         // A folder that is named by the step may be there for the steps that matter.
         _ if format
             .rsplit_once('/')
@@ -193,13 +193,8 @@ fn check_format(flag: &str, format: &str, steps: &Matcher) -> Result<()> {
         {
             Ok(())
         }
-        _ => files::check_place(&file_name(format, 0)),
+        _ => files::check_place(&files::name_of_step(format, 0)),
     }
-}
-
-/// The name with the step in place of `%d`.
-fn file_name(format: &str, step: u64) -> PathBuf {
-    format.replace("%d", &step.to_string()).into()
 }
 
 /// A run under way.
@@ -258,7 +253,7 @@ impl Session<'_> {
         }
         if self.args.snapshot_at.matches(step) {
             self.publish()?;
-            let path = file_name(&self.args.snapshot_fmt, step);
+            let path = files::name_of_step(&self.args.snapshot_fmt, step);
             let machine = self.driver.machine();
             self.snapshots
                 .write(path, machine.state(), machine.memory())?;
@@ -277,7 +272,7 @@ impl Session<'_> {
         if self.args.proof_at.matches(step) {
             self.observe();
             let witness = self.prove()?;
-            let path = file_name(&self.args.proof_fmt, step);
+            let path = files::name_of_step(&self.args.proof_fmt, step);
             files::write_json(&path, &Proof::from(witness))?;
             return Ok(self.preimage_read(step));
         }
@@ -332,13 +327,7 @@ impl Session<'_> {
         }
         let steps = self.args.proof_at.single_steps().into_iter();
         for step in steps.filter(|step| *step >= state.step) {
-            let fields = [
-                ("module", "vm".into()),
-                ("step", step.into()),
-                ("last", state.step.into()),
-            ];
-            let message = "No proof: the guest exited before the step";
-            self.logger.log(Level::Warn, message, &fields);
+            warn_of_missing(step, state.step, &self.logger);
         }
     }
 

@@ -1,9 +1,9 @@
 //! `trace`: state hashes, proofs and states of any steps, over a checkpoint store.
 
 use crate::failure::{Failure, Outcome};
-use crate::log::{Level, Logger};
+use crate::log::Logger;
 use crate::oracle::{SharedOracle, is_interruption};
-use crate::proof::Proof;
+use crate::proof::{Proof, warn_of_missing};
 use crate::{cli, engine, files, interrupt, say};
 use anyhow::{Context, Result, anyhow};
 use carronade_checkpoint::{Store, TraceStore};
@@ -15,7 +15,7 @@ use carronade_emulator::step::{GuestOutput, NoOutput};
 use carronade_trace::{Engine, Options, Point, Trace, TraceError};
 use serde_json::json;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Runs the command.
@@ -59,12 +59,8 @@ fn check_names(command: &cli::Trace) -> Result<()> {
     if let cli::Trace::Export(args) = command {
         files::packing(Path::new(&args.snapshot_fmt))?;
     }
-    let mut places = steps.iter().map(|step| file_name(format, *step));
+    let mut places = steps.iter().map(|step| files::name_of_step(format, *step));
     places.try_for_each(|place| files::check_place(&place))
-}
-
-fn file_name(format: &str, step: u64) -> PathBuf {
-    format.replace("%d", &step.to_string()).into()
 }
 
 /// The trace that flags describe.
@@ -206,7 +202,10 @@ fn witnesses(trace: &mut Trace, args: &cli::TraceWitness, logger: &Logger) -> Ou
     for step in sorted(&args.at) {
         match trace.witness(step).map_err(failure)? {
             Some(witness) => {
-                files::write_json(&file_name(&args.proof_fmt, step), &Proof::from(witness))?;
+                files::write_json(
+                    &files::name_of_step(&args.proof_fmt, step),
+                    &Proof::from(witness),
+                )?;
             }
             None => warn_of_end(trace, step, logger),
         }
@@ -216,19 +215,13 @@ fn witnesses(trace: &mut Trace, args: &cli::TraceWitness, logger: &Logger) -> Ou
 
 fn warn_of_end(trace: &Trace, step: u64, logger: &Logger) {
     let last = trace.known_end().map_or(0, |end| end.step);
-    let fields = [
-        ("module", "vm".into()),
-        ("step", step.into()),
-        ("last", last.into()),
-    ];
-    let message = "No proof: the guest exited before the step";
-    logger.log(Level::Warn, message, &fields);
+    warn_of_missing(step, last, logger);
 }
 
 fn export(trace: &mut Trace, args: &cli::TraceExport) -> Outcome {
     for step in sorted(&args.at) {
         let machine = trace.seek(step).map_err(failure)?;
-        let path = file_name(&args.snapshot_fmt, step);
+        let path = files::name_of_step(&args.snapshot_fmt, step);
         files::write_state(&path, machine.state(), machine.memory())?;
     }
     Ok(())
