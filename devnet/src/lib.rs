@@ -1,0 +1,1 @@
+//! A deterministic OP Stack chain.

@@ -1,0 +1,2 @@
+//! The fault proof program.
+#![no_std]
