@@ -5,7 +5,7 @@ use crate::failure::{Failure, Outcome};
 use crate::log::Logger;
 use crate::{cli, files, interrupt, say, trace};
 use anyhow::{Context, anyhow};
-use carronade_checkpoint::{Point, Store, TraceStore};
+use carronade_checkpoint::{Point, TraceStore};
 use carronade_emulator::state::state_hash;
 use carronade_trace::{Engine, Segment, TraceError, Verdict, Work, Worker, segments, verify};
 use rayon::prelude::*;
@@ -26,7 +26,7 @@ pub fn run(args: &cli::Verify, place: &str, logger: &Logger) -> Outcome {
     };
     drop(memory);
     let inputs = trace::inputs(args.inputs.as_deref(), &args.host);
-    let store = Store::open(place, &Default::default())?;
+    let store = trace::open_existing(place)?;
     let store = trace::find(&store, start, inputs)?;
     let points = store.checkpoints()?;
     if !points.contains(&start) {

@@ -5,7 +5,7 @@ use crate::log::Logger;
 use crate::oracle::{SharedOracle, is_interruption};
 use crate::proof::{Proof, warn_of_missing};
 use crate::{cli, engine, files, interrupt, say};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use carronade_checkpoint::{Store, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::memory::Memory;
@@ -121,6 +121,17 @@ pub fn find(store: &Store, start: Point, inputs: Hash) -> Result<TraceStore> {
     let whole = store.trace(prestate, inputs);
     let there = whole.nearest(start.step)? == Some(start);
     Ok(if there { whole } else { own })
+}
+
+/// The store at a place that only is read: a mistyped folder is told, and not made.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn open_existing(place: &str) -> Result<Store> {
+    if !place.contains("://") && !Path::new(place).is_dir() {
+        bail!("there is no checkpoint store at {place}");
+    }
+    Ok(Store::open(place, &Default::default())?)
 }
 
 /// Where the store is.

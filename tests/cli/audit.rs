@@ -41,6 +41,9 @@ fn what_is_not_in_the_store_cannot_be_verified() {
     let words = ["verify", "--input", &prestate("oracle"), "--store", "store"];
     sandbox.call(&words).fails(1, &["no trace", "--inputs"]);
     alone(&sandbox, "hello", &["verify"]).fails(1, &["no trace"]);
+    let mistyped = ["verify", "--input", &prestate("oracle"), "--store", "stoer"];
+    sandbox.call(&mistyped).fails(1, &["no checkpoint store at stoer"]);
+    assert!(!sandbox.path("stoer").exists());
     let words = ["verify", "--input", "x.json", "--worker", "a"];
     sandbox.call(&words).fails(1, &["--store"]);
 }
