@@ -61,7 +61,7 @@ fn tell_end(store: &TraceStore, points: &[Point]) -> Outcome<bool> {
 /// Executes all segments on the cores of this machine; how many are wrong.
 fn alone(store: &TraceStore, args: &cli::Verify, engine: &Engine) -> Outcome<usize> {
     let all = segments(store).map_err(trace::failure)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.into());
     let pool = pool.build().context("cannot start threads")?;
     let verdicts: Result<Vec<_>, TraceError> = pool.install(|| {
         let verdicts = all.par_iter().map(|segment| {

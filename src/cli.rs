@@ -251,9 +251,10 @@ pub struct Verify {
         long,
         default_value_t = 0,
         hide_default_value = true,
+        value_parser = clap::value_parser!(u16).range(0..=1024),
         requires = "store"
     )]
-    pub jobs: usize,
+    pub jobs: u16,
     /// Be one of several workers that share the work through the store; a name of its own
     #[arg(long, value_name = "NAME", requires = "store")]
     pub worker: Option<String>,

@@ -44,6 +44,8 @@ fn what_is_not_in_the_store_cannot_be_verified() {
     let mistyped = ["verify", "--input", &prestate("oracle"), "--store", "stoer"];
     sandbox.call(&mistyped).fails(1, &["no checkpoint store at stoer"]);
     assert!(!sandbox.path("stoer").exists());
+    let crowd = ["--jobs", "1025"];
+    verify(&sandbox, &crowd).fails(1, &["--jobs", "1025"]);
     let words = ["verify", "--input", "x.json", "--worker", "a"];
     sandbox.call(&words).fails(1, &["--store"]);
 }
