@@ -6,7 +6,7 @@
 set -euo pipefail
 shopt -s inherit_errexit
 
-GUESTS=(hello verifier)
+GUESTS=(hello verifier fault-proof stateless)
 
 root=$(cd "$(dirname "$0")/.." && pwd -P)
 # shellcheck source=scripts/guest-toolchain.sh
