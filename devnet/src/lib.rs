@@ -17,9 +17,11 @@ mod l1;
 mod l2;
 mod noise;
 mod precompile;
+mod serve;
 mod spec;
 mod traffic;
 mod trie;
+mod walk;
 mod world;
 
 pub use blob::Blob;
@@ -29,4 +31,5 @@ pub use error::DevnetError;
 pub use keys::Signer;
 pub use l1::L1Block;
 pub use l2::L2Block;
+pub use serve::{Faults, Node, Served};
 pub use spec::{BatchKind, DataKind, Fork, L1_CHAIN_ID, L2_CHAIN_ID, Outage, Spec};
