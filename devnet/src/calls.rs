@@ -1,5 +1,7 @@
 //! Inputs for precompiles: what they accept, and some that they refuse.
 
+use std::sync::LazyLock;
+
 use alloy_primitives::{B256, Bytes, hex, keccak256};
 use c_kzg::ethereum_kzg_settings;
 
@@ -28,7 +30,9 @@ const BLS_G1: [u8; 128] = hex!(
 );
 
 /// Precompiles by their number, each with an input.
-pub(crate) fn precompiles() -> Vec<(u64, Bytes)> {
+pub(crate) static PRECOMPILES: LazyLock<Vec<(u64, Bytes)>> = LazyLock::new(precompiles);
+
+fn precompiles() -> Vec<(u64, Bytes)> {
     let mut calls: Vec<(u64, Vec<u8>)> = vec![
         (0x01, recover()),
         (0x01, vec![0xff; 128]),

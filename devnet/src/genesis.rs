@@ -144,6 +144,7 @@ fn run(
     }
     .execute(&parent, &attributes)?;
     world.block_hashes.clear();
+    world.forget_roots();
     // The system calls of these blocks are not part of the genesis.
     for contract in [
         alloy_eips::eip4788::BEACON_ROOTS_ADDRESS,

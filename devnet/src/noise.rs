@@ -1,5 +1,7 @@
 //! Transactions on L1 that derivation must ignore.
 
+use std::sync::LazyLock;
+
 use alloy_primitives::{Address, Bytes};
 use kona_protocol::Frame;
 use rand::Rng;
@@ -11,6 +13,10 @@ use crate::events::Update;
 use crate::keys::Signer;
 use crate::l1::{L1Chain, Message};
 use crate::spec::BATCH_INBOX;
+
+/// A blob that has nothing to do with this chain.
+static FOREIGN: LazyLock<Blob> =
+    LazyLock::new(|| Blob::encode(b"somebody else's data").expect("short enough for a blob"));
 
 /// Puts noise in the next L1 block: before the batcher's own transactions, `frames`. `again` is a
 /// whole channel that was sent before, or nothing.
@@ -56,10 +62,9 @@ pub(crate) fn send(
     }
     // A stranger's blob, which counts in the numbering of blobs.
     if rng.random() && l1.blobs_left() > frames.len() + 1 {
-        let blob = Blob::encode(b"somebody else's data").expect("short enough for a blob");
         let message = Message {
             to: Address::repeat_byte(0x55),
-            blobs: vec![blob],
+            blobs: vec![FOREIGN.clone()],
             ..Default::default()
         };
         l1.send(&stranger, message);

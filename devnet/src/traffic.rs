@@ -38,7 +38,6 @@ pub(crate) struct Traffic {
     /// Contracts that users created, to be called later.
     created: Vec<Address>,
     authorities: u64,
-    mixed_precompiles: Vec<(u64, Bytes)>,
 }
 
 /// A call or a creation, without what the sender adds.
@@ -69,7 +68,6 @@ impl Traffic {
             users: users().map(|user| (user, 0)).collect(),
             created: Vec::new(),
             authorities: 0,
-            mixed_precompiles: calls::precompiles(),
         }
     }
 
@@ -152,8 +150,7 @@ impl Traffic {
                 Action::call(contracts::STORAGE, input)
             }
             4..=6 => {
-                let (precompile, input) =
-                    &self.mixed_precompiles[rng.random_range(0..self.mixed_precompiles.len())];
+                let (precompile, input) = pick(rng, &calls::PRECOMPILES);
                 let input = [words(&[U256::from(*precompile)]).as_ref(), input].concat();
                 Action::call(contracts::PRECOMPILES, input)
             }
@@ -230,8 +227,7 @@ impl Traffic {
             // Not enough for anything.
             4 => deposit.gas_limit = 20_000,
             _ => {
-                let (precompile, input) =
-                    &self.mixed_precompiles[rng.random_range(0..self.mixed_precompiles.len())];
+                let (precompile, input) = pick(rng, &calls::PRECOMPILES);
                 deposit.to = Some(contracts::PRECOMPILES);
                 deposit.input = [words(&[U256::from(*precompile)]).as_ref(), input]
                     .concat()
@@ -248,6 +244,11 @@ const MAX_FEE: u128 = 100_000_000_000;
 fn words(words: &[U256]) -> Bytes {
     let bytes = words.iter().flat_map(|word| word.to_be_bytes::<32>());
     bytes.collect()
+}
+
+/// One of several, by chance.
+fn pick<'a, T>(rng: &mut SmallRng, items: &'a [T]) -> &'a T {
+    &items[rng.random_range(0..items.len())]
 }
 
 fn random_bytes(rng: &mut SmallRng, length: usize) -> Bytes {

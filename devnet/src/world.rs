@@ -74,6 +74,13 @@ impl World {
         }
     }
 
+    /// Makes the next [`Self::state_root`] compute all storage roots, and so give all nodes.
+    pub(crate) fn forget_roots(&mut self) {
+        for account in self.accounts.values_mut() {
+            account.storage_root = None;
+        }
+    }
+
     /// Takes over what a block changed.
     pub(crate) fn apply(&mut self, bundle: BundleState) {
         for (hash, code) in bundle.contracts {
