@@ -1,0 +1,168 @@
+//! The batcher: collects L2 blocks into channels and sends their frames to L1.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{B256, Bytes};
+use kona_genesis::RollupConfig;
+use kona_protocol::Frame;
+use rand::Rng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom as _;
+
+use crate::blob::Blob;
+use crate::channel::{BlockData, Compressed, batches, compress, frames, payload};
+use crate::keys::Signer;
+use crate::l1::{L1Chain, Message};
+use crate::spec::{BATCH_INBOX, BatchKind, DataKind, Spec};
+use crate::{DevnetError, noise};
+
+/// L2 blocks on their way to L1.
+pub(crate) struct Batcher {
+    rng: SmallRng,
+    /// Blocks that are in no channel yet.
+    blocks: Vec<BlockData>,
+    /// Frames by the L1 block that they are to be in.
+    scheduled: BTreeMap<u64, Vec<Frame>>,
+    /// The last whole channel, to be sent again as noise.
+    last: Vec<Frame>,
+    /// The batcher's current key.
+    pub(crate) signer: Signer,
+}
+
+impl Batcher {
+    pub(crate) fn new(rng: SmallRng) -> Self {
+        Self {
+            rng,
+            blocks: Vec::new(),
+            scheduled: BTreeMap::new(),
+            last: Vec::new(),
+            signer: Signer::named("batcher 0"),
+        }
+    }
+
+    /// Takes a sequenced block.
+    pub(crate) fn push(&mut self, block: BlockData) {
+        self.blocks.push(block);
+    }
+
+    /// Whether all blocks are on L1.
+    pub(crate) fn is_done(&self) -> bool {
+        self.blocks.is_empty() && self.scheduled.is_empty()
+    }
+
+    /// Closes the channel: its frames go to `spread` L1 blocks from the next one on.
+    pub(crate) fn close(
+        &mut self,
+        spec: &Spec,
+        config: &RollupConfig,
+        l1: &L1Chain,
+        spread: u64,
+    ) -> Result<(), DevnetError> {
+        if self.blocks.is_empty() {
+            return Ok(());
+        }
+        let blocks = std::mem::take(&mut self.blocks);
+        let first = &blocks[0].batch;
+        let next = l1.next_number();
+        let can_span = config.is_delta_active(l1.time(first.epoch_num));
+        let span = can_span
+            && match spec.batches {
+                BatchKind::Single => false,
+                BatchKind::Span => true,
+                BatchKind::Mixed => self.rng.random(),
+            };
+        let can_brotli =
+            config.is_fjord_active(first.timestamp) && config.is_fjord_active(l1.time(next));
+        let how = if can_brotli && self.rng.random_ratio(3, 4) {
+            Compressed::Brotli
+        } else {
+            Compressed::Zlib
+        };
+        let data = compress(&batches(config, &blocks, span)?, how);
+        let seed = B256::from(self.rng.random::<[u8; 32]>());
+        let mut frames = frames(&data, seed, spec.frames);
+        self.last.clone_from(&frames);
+        // Holocene wants frames in their order.
+        if !config.is_holocene_active(l1.time(next + spread)) {
+            frames.shuffle(&mut self.rng);
+        }
+        let share = frames.len().div_ceil(spread as usize);
+        for (offset, share) in frames.chunks(share).enumerate() {
+            let block = self.scheduled.entry(next + offset as u64).or_default();
+            block.extend_from_slice(share);
+        }
+        Ok(())
+    }
+
+    /// Sends what is due in the next L1 block, and noise if the spec wants it.
+    pub(crate) fn send(
+        &mut self,
+        spec: &Spec,
+        config: &RollupConfig,
+        l1: &mut L1Chain,
+    ) -> Result<(), DevnetError> {
+        let next = l1.next_number();
+        let frames = self.scheduled.remove(&next).unwrap_or_default();
+        if spec.noise {
+            // A channel in the middle of being sent must not be disturbed by another's frames.
+            let quiet = frames.first().is_none_or(|frame| frame.number == 0)
+                && !self
+                    .scheduled
+                    .values()
+                    .flatten()
+                    .any(|later| frames.iter().any(|frame| frame.id == later.id));
+            let again = if quiet && self.last.first().map(|f| f.id) != frames.first().map(|f| f.id)
+            {
+                self.last.clone()
+            } else {
+                Vec::new()
+            };
+            noise::send(&mut self.rng, l1, &self.signer, &frames, again);
+        }
+        let blobs = config.is_ecotone_active(l1.time(next))
+            && match spec.data {
+                DataKind::Calldata => false,
+                DataKind::Blobs => true,
+                DataKind::Mixed => self.rng.random(),
+            };
+        if blobs && frames.len() <= l1.blobs_left() {
+            self.send_blobs(l1, &frames)
+        } else {
+            self.send_calldata(l1, &frames);
+            Ok(())
+        }
+    }
+
+    /// One blob for each frame, a few blobs to a transaction.
+    fn send_blobs(&mut self, l1: &mut L1Chain, frames: &[Frame]) -> Result<(), DevnetError> {
+        let size = self.rng.random_range(1..=3);
+        for frames in frames.chunks(size) {
+            let blobs = frames
+                .iter()
+                .map(|frame| Blob::encode(&payload(std::slice::from_ref(frame))))
+                .collect::<Result<_, _>>()?;
+            let message = Message {
+                to: BATCH_INBOX,
+                blobs,
+                reverts: self.rng.random_ratio(1, 8),
+                ..Default::default()
+            };
+            l1.send(&self.signer, message);
+        }
+        Ok(())
+    }
+
+    /// A few frames to a transaction. Data counts whether the transaction reverts or not.
+    fn send_calldata(&mut self, l1: &mut L1Chain, frames: &[Frame]) {
+        let size = self.rng.random_range(1..=2);
+        for frames in frames.chunks(size) {
+            let message = Message {
+                to: BATCH_INBOX,
+                input: Bytes::from(payload(frames)),
+                reverts: self.rng.random_ratio(1, 8),
+                ..Default::default()
+            };
+            l1.send(&self.signer, message);
+        }
+    }
+}
