@@ -127,12 +127,9 @@ impl DatabaseStore {
     }
 }
 
-/// Opens the file to write; damage done from outside is found before anything is read.
+/// Opens the file to write, and makes it whole if its last writer was killed.
 fn open_writer(path: &Path) -> Result<Database, StoreError> {
-    Database::builder()
-        .set_check_integrity_on_open(false)
-        .create(path)
-        .map_err(cannot_open(path))
+    Database::create(path).map_err(cannot_open(path))
 }
 
 /// For use with `map_err`.
