@@ -1,10 +1,11 @@
 //! From hints to pre-images: what is asked of which node, and what is believed.
 
+mod ahead;
 mod blocks;
 mod state;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use alloy_primitives::{B256, U64};
 use carronade_host::{Store, check};
@@ -183,32 +184,5 @@ impl Fetcher {
             Layer::L1 => &self.l1,
             Layer::L2 => &self.l2,
         }
-    }
-
-    /// Notes which block follows which.
-    fn follows(&self, parent: B256, child: B256) {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        next.insert(parent, child);
-    }
-
-    /// Hints that will probably follow this one: blocks are read one after the other, receipts
-    /// and transactions of each.
-    pub(crate) fn expected_after(&self, hint: &Hint) -> Vec<Hint> {
-        const BLOCKS: usize = 4;
-        let (Hint::Receipts(Layer::L1, hash) | Hint::Transactions(Layer::L1, hash)) = hint else {
-            return Vec::new();
-        };
-        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let blocks = std::iter::successors(Some(*hash), |hash| next.get(hash).copied());
-        blocks
-            .take(BLOCKS)
-            .flat_map(|hash| {
-                [
-                    Hint::Receipts(Layer::L1, hash),
-                    Hint::Transactions(Layer::L1, hash),
-                ]
-            })
-            .filter(|expected| expected != hint)
-            .collect()
     }
 }

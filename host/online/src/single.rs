@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::Notice;
 use crate::fault::Fault;
 use crate::fetch::{Endpoints, Fetcher};
-use crate::hint::Hint;
+use crate::hint::{Hint, Layer};
 use crate::jobs::{Jobs, Outlook};
 use crate::locals::Locals;
 use crate::statistics::{Statistics, Summary, type_name};
@@ -117,6 +117,8 @@ struct Inner {
     /// Types of hints that nothing is known about, and wrong keys in the store: told once.
     told: Mutex<BTreeSet<String>>,
     stopped: AtomicBool,
+    /// Whether headers are being read ahead.
+    reads_back: AtomicBool,
     statistics: Arc<Statistics>,
     notice: Notice,
 }
@@ -190,6 +192,7 @@ impl Single {
             return;
         }
         Inner::start(inner, runtime, &hint);
+        inner.read_back(runtime, hint.clone());
         let Some(fetcher) = &inner.fetcher else {
             return;
         };
@@ -277,6 +280,7 @@ impl Inner {
             last_hint: Mutex::default(),
             told: Mutex::default(),
             stopped: AtomicBool::new(false),
+            reads_back: AtomicBool::new(false),
             statistics,
             notice,
         }
@@ -400,6 +404,23 @@ impl Inner {
                 .unwrap_or_else(|error| Err(Fault::Hint(format!("a fault of this host: {error}"))));
             lock(&this.jobs).end(id, result);
             this.changed.notify_all();
+        });
+    }
+
+    /// Reads headers ahead in the background, one batch at a time. Should it fail, whoever needs
+    /// them will ask.
+    fn read_back(self: &Arc<Self>, runtime: &Runtime, hint: Hint) {
+        if !matches!(hint, Hint::Header(Layer::L1, _))
+            || self.reads_back.swap(true, Ordering::Relaxed)
+        {
+            return;
+        }
+        let this = Arc::clone(self);
+        runtime.spawn(async move {
+            if let Some(fetcher) = &this.fetcher {
+                let _ = fetcher.read_back(&hint).await;
+            }
+            this.reads_back.store(false, Ordering::Relaxed);
         });
     }
 

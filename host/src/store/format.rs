@@ -1,6 +1,7 @@
 //! The `kvformat` file, by which a folder says how its pre-images are laid out.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::file::read_regular;
@@ -21,6 +22,21 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format of the store in a folder; `None` if the folder says nothing, or is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or is of a format that is not known here.
+    pub fn of(root: &Path) -> Result<Option<Self>, StoreError> {
+        match fs::metadata(root) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io(root)(error)),
+            Ok(found) if !found.is_dir() => {
+                Err(StoreError::io(root)(ErrorKind::NotADirectory.into()))
+            }
+            Ok(_) => recorded(root),
+        }
+    }
+
     /// The format's name in the `kvformat` file.
     ///
     /// That of the database is none of op-challenger's (`directory`, `file`, `pebble`), which
@@ -37,11 +53,11 @@ impl Format {
 
 /// The format that the folder's `kvformat` file names, if there is such a file.
 ///
-/// Without it, the folder of a database of somebody else's is refused.
+/// Without it, files named as in the format `file` tell as much, and the folder of somebody
+/// else's database is refused.
 pub(super) fn recorded(root: &Path) -> Result<Option<Format>, StoreError> {
     let Some(text) = read_regular(&root.join(FORMAT_FILE))? else {
-        refuse_foreign(root)?;
-        return Ok(None);
+        return guessed(root);
     };
     let name = text.trim_ascii();
     let formats = [Format::Directory, Format::File, Format::Database];
@@ -67,9 +83,10 @@ pub(super) fn claim(root: &Path, format: Format) -> Result<Format, StoreError> {
     Ok(recorded(root)?.unwrap_or(format))
 }
 
-/// Fails if the folder holds the files of RocksDB (kona-host) or pebble or LevelDB (op-program),
-/// all of which have a `CURRENT` file or `MANIFEST-` files.
-fn refuse_foreign(root: &Path) -> Result<(), StoreError> {
+/// What the names of a folder's files tell. Databases of RocksDB (kona-host), pebble and LevelDB
+/// (op-program) have a `CURRENT` file or `MANIFEST-` files.
+fn guessed(root: &Path) -> Result<Option<Format>, StoreError> {
+    let mut found = None;
     for entry in fs::read_dir(root).map_err(StoreError::io(root))? {
         let name = entry.map_err(StoreError::io(root))?.file_name();
         let name = name.to_string_lossy();
@@ -79,6 +96,9 @@ fn refuse_foreign(root: &Path) -> Result<(), StoreError> {
                 file: name.into_owned(),
             });
         }
+        if name.len() == 70 && name.starts_with("0x") && name.ends_with(".txt") {
+            found = Some(Format::File);
+        }
     }
-    Ok(())
+    Ok(found)
 }

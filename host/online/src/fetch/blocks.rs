@@ -16,7 +16,7 @@ use crate::hint::Layer;
 use crate::node::Node;
 use crate::trie::ordered_trie;
 
-const RAW_HEADER: &str = "debug_getRawHeader";
+pub(super) const RAW_HEADER: &str = "debug_getRawHeader";
 const RAW_BLOCK: &str = "debug_getRawBlock";
 const RAW_RECEIPTS: &str = "debug_getRawReceipts";
 const BLOCK: &str = "eth_getBlockByHash";

@@ -6,7 +6,7 @@ use carronade_program::key::PreimageKey;
 use serde_json::Value;
 
 use super::Fetcher;
-use super::blocks::{checked, image};
+use super::blocks::{RAW_HEADER, checked, image};
 use crate::Pair;
 use crate::fault::Fault;
 use crate::hint::{BlockId, Layer};
@@ -15,7 +15,6 @@ use crate::trie::Proof;
 const DATABASE: &str = "debug_dbGet";
 const CODE: &str = "debug_codeByHash";
 const PROOF: &str = "eth_getProof";
-const RAW_HEADER: &str = "debug_getRawHeader";
 const EXECUTE: &str = "debug_executePayload";
 const WITNESS: &str = "debug_executionWitness";
 
