@@ -1,11 +1,15 @@
 //! The commands and their flags. `load-elf`, `run`, `witness` and `list` are Cannon's
 //! (`cannon/cmd`, `cannon/multicannon`); the others are additions.
 
+mod host;
+
 use crate::matcher::{Matcher, go_number};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+pub use host::{Convert, DataFormat, Host, HostCommand, Single};
 
 /// Takes empty paths too, which stand for "none".
 fn any_path() -> impl TypedValueParser<Value = PathBuf> {
@@ -65,8 +69,8 @@ pub enum Command {
     Diff(Diff),
     /// Show a state's instructions
     Disassemble(Disassemble),
-    /// Serve pre-images to a VM on file descriptors 3 to 6
-    Host(Host),
+    /// Serve pre-images to a VM on file descriptors 3 to 6: out of a store, or from nodes
+    Host(Box<Host>),
     /// Translate a state's program to native code, for later runs
     Compile(Compile),
     /// Measure the engines on embedded programs
@@ -314,22 +318,6 @@ pub struct Disassemble {
     /// How many instructions; to the end of the symbol by default, or 32
     #[arg(long)]
     pub count: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-#[expect(missing_docs, reason = "the help texts are the documentation")]
-#[group(required = true, multiple = false)]
-pub struct Host {
-    /// JSON file that maps keys to pre-images: {"0x<key>": "0x<value>"}; may be gzipped
-    #[arg(
-        long,
-        conflicts_with = "data_dir",
-        required_unless_present = "data_dir"
-    )]
-    pub images: Option<PathBuf>,
-    /// Folder of pre-images, in the directory or file format of op-program and kona
-    #[arg(long)]
-    pub data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

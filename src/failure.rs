@@ -18,6 +18,8 @@ pub enum Failure {
     Interrupted,
     /// The answer is no, and has been printed: exit code 1.
     No,
+    /// A program that ran in this process ended with this exit code and has said why.
+    Program(u8),
     /// Whoever read the output, as `head` does, has seen enough: exit code 0.
     ReaderGone,
 }
@@ -33,6 +35,7 @@ impl Failure {
             Failure::ReaderGone => 0,
             Failure::Error(_) | Failure::EnginesDiffer(_) | Failure::No => 1,
             Failure::VmPanic(_) => 2,
+            Failure::Program(code) => *code,
             Failure::Interrupted => 130,
         }
     }
@@ -46,7 +49,7 @@ impl Failure {
                 Some(format!("error: {words}"))
             }
             Failure::Interrupted => Some("command interrupted".into()),
-            Failure::No | Failure::ReaderGone => None,
+            Failure::No | Failure::Program(_) | Failure::ReaderGone => None,
         }
     }
 }

@@ -1,15 +1,27 @@
-//! `host`: a pre-image host over a map or a folder, for the VM's descriptors 3 to 6.
+//! `host`: pre-image hosts for the VM's descriptors 3 to 6, and their stores.
+
+mod convert;
+mod settings;
+mod single;
+
+pub use single::Native;
 
 use crate::cli;
 use crate::failure::Outcome;
 use anyhow::{Context, anyhow};
 use carronade_host::{MemoryStore, Store, open_store, serve_inherited_fds};
 
-/// Runs the command; ends when the VM closes its side.
+/// Runs the command; a server ends when the VM closes its side. `native` is the program that
+/// `single --native` runs.
 ///
 /// # Errors
-/// When the pre-images cannot be read, or one is asked for that is not there.
-pub fn run(args: &cli::Host) -> Outcome {
+/// When pre-images cannot be read, or one is asked for that is not to be had.
+pub fn run(args: &cli::Host, native: Option<Native>) -> Outcome {
+    match &args.command {
+        Some(cli::HostCommand::Single(args)) => return single::run(args, native),
+        Some(cli::HostCommand::Convert(args)) => return convert::run(args),
+        None => {}
+    }
     let store: Box<dyn Store> = match (&args.images, &args.data_dir) {
         (Some(path), _) => {
             Box::new(MemoryStore::read_json(path).context("cannot read pre-images")?)

@@ -45,7 +45,7 @@ fn one_line(message: &str) -> String {
 
 fn dispatch(cli: &Cli) -> Outcome {
     // A host waits for its client, and translating goes on to its end, which no flag would
-    // wake them from; signals may just end them.
+    // wake them from; signals may just end them. `host single` looks after itself.
     if !matches!(cli.command, Command::Host(_) | Command::Compile(_)) {
         interrupt::install()?;
     }
@@ -62,7 +62,7 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Inspect(args) => inspect::run(args, cli.json),
         Command::Diff(args) => diff::run(args),
         Command::Disassemble(args) => disassemble::run(args),
-        Command::Host(args) => host::run(args),
+        Command::Host(args) => host::run(args, None),
         Command::Compile(args) => compile::run(args),
         Command::Bench(args) => bench::run(args, cli.json),
         Command::Demo(args) => demo::run(args, &logger),

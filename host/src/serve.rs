@@ -41,6 +41,9 @@ pub enum ServeError {
         /// The store's reason.
         source: StoreError,
     },
+    /// Pre-images come from elsewhere than a store, and one does not come.
+    #[error("{0}")]
+    Source(String),
     /// The client announced a hint longer than 1 GiB.
     #[error("the client announced a hint of {length} bytes")]
     HintTooLong {
@@ -90,6 +93,23 @@ pub struct HostFds {
     pub image_out: OwnedFd,
 }
 
+impl HostFds {
+    /// Waits for `millis` milliseconds, or until the client has closed one of its ends; tells
+    /// whether it has.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn client_is_gone(&self, millis: u32) -> io::Result<bool> {
+        let ends = [&self.hint_in, &self.ack_out, &self.key_in, &self.image_out];
+        // Hang-ups are reported whatever is asked for.
+        let gone = wait_ready(ends.map(|end| (end.as_fd(), PollFlags::empty())), millis)?;
+        Ok(gone.contains(&true))
+    }
+}
+
+/// Finds the pre-image of a key.
+pub type Find<'a> = dyn FnMut(&[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> + 'a;
+
 /// What a server has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Served {
@@ -115,8 +135,20 @@ pub fn serve(
     hints: &mut dyn FnMut(&[u8]),
     fds: &HostFds,
 ) -> Result<Served, ServeError> {
+    serve_from(&mut |key| store.get(key), hints, fds)
+}
+
+/// The same, with pre-images from whatever `find` finds them in.
+///
+/// # Errors
+/// As [`serve`]; a [`StoreError::Source`] of `find` becomes a [`ServeError::Source`].
+pub fn serve_from(
+    find: &mut Find<'_>,
+    hints: &mut dyn FnMut(&[u8]),
+    fds: &HostFds,
+) -> Result<Served, ServeError> {
     let mut session = Session {
-        store,
+        find,
         fds,
         served: Served::default(),
         last_hint: None,
@@ -186,14 +218,14 @@ fn check_channel(fd: RawFd) -> Result<(), ServeError> {
 }
 
 /// A server at work.
-struct Session<'a> {
-    store: &'a dyn Store,
+struct Session<'a, 'f> {
+    find: &'a mut Find<'f>,
     fds: &'a HostFds,
     served: Served,
     last_hint: Option<Vec<u8>>,
 }
 
-impl Session<'_> {
+impl Session<'_, '_> {
     /// Answers until a channel ends.
     fn run(&mut self, hints: &mut dyn FnMut(&[u8])) -> Result<(), ServeError> {
         let mut hint_box = Inbox::default();
@@ -220,10 +252,10 @@ impl Session<'_> {
 
     /// Sends the pre-image of `key`.
     fn answer(&mut self, key: [u8; 32]) -> Result<(), ServeError> {
-        let found = self
-            .store
-            .get(&key)
-            .map_err(|source| ServeError::Store { key, source })?;
+        let found = (self.find)(&key).map_err(|error| match error {
+            StoreError::Source(words) => ServeError::Source(words),
+            source => ServeError::Store { key, source },
+        })?;
         let Some(image) = found else {
             return Err(ServeError::UnknownKey {
                 key,

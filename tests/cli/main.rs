@@ -9,6 +9,7 @@ mod files;
 mod flags;
 mod golden;
 mod host;
+mod host_single;
 mod hostile;
 mod logs;
 mod preimages;

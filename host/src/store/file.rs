@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::{Store, StoreError, write_atomic};
-
-/// The file that names a store's layout (op-program's `kvstore/format.go`).
-const FORMAT_FILE: &str = "kvformat";
+use super::format::{Format, claim, recorded};
+use super::{Store, StoreError, Visit, write_atomic};
 
 /// How pre-images are laid out in files. Each file holds bare lower-case hex, no line end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +20,36 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The layout's name in the `kvformat` file.
+    /// The layout as one of all formats.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn format(self) -> Format {
         match self {
-            Self::Directory => "directory",
-            Self::File => "file",
+            Self::Directory => Format::Directory,
+            Self::File => Format::File,
         }
+    }
+
+    /// The layout of a format; a database has none.
+    fn of(format: Format, root: &Path) -> Result<Self, StoreError> {
+        match format {
+            Format::Directory => Ok(Self::Directory),
+            Format::File => Ok(Self::File),
+            Format::Database => Err(StoreError::OtherFormat {
+                path: root.to_owned(),
+                found: format.name(),
+                wanted: "directory or file",
+            }),
+        }
+    }
+
+    /// The key in a file's name, relative to the store's folder; `None` for other files.
+    fn key(self, folder: &str, file: &str) -> Option<[u8; 32]> {
+        let hex = file.strip_suffix(".txt")?;
+        let hex = match self {
+            Self::Directory => format!("{folder}{hex}"),
+            Self::File => hex.strip_prefix("0x")?.to_owned(),
+        };
+        const_hex::decode_to_array(hex).ok()
     }
 
     /// Where the pre-image of `key` is, relative to the store's folder.
@@ -58,7 +79,7 @@ impl FileStore {
     /// When the folder is missing or of another format.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         fs::read_dir(root).map_err(StoreError::io(root))?;
-        let layout = read_layout(root)?.unwrap_or(Layout::File);
+        let layout = Layout::of(recorded(root)?.unwrap_or(Format::File), root)?;
         Ok(Self {
             root: root.to_owned(),
             layout,
@@ -72,14 +93,7 @@ impl FileStore {
     /// When the folder cannot be made or written or is of another format.
     pub fn create(root: &Path, layout: Layout) -> Result<Self, StoreError> {
         fs::create_dir_all(root).map_err(StoreError::io(root))?;
-        let layout = match read_layout(root)? {
-            Some(recorded) => recorded,
-            None => {
-                // Byte for byte: op-challenger compares without trimming.
-                write_atomic(root, &root.join(FORMAT_FILE), layout.name().as_bytes())?;
-                layout
-            }
-        };
+        let layout = Layout::of(claim(root, layout.format())?, root)?;
         Ok(Self {
             root: root.to_owned(),
             layout,
@@ -90,22 +104,6 @@ impl FileStore {
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.layout
-    }
-}
-
-/// The layout that the folder's `kvformat` file names, if there is such a file.
-fn read_layout(root: &Path) -> Result<Option<Layout>, StoreError> {
-    let path = root.join(FORMAT_FILE);
-    let Some(text) = read_regular(&path)? else {
-        return Ok(None);
-    };
-    match text.trim_ascii() {
-        b"directory" => Ok(Some(Layout::Directory)),
-        b"file" => Ok(Some(Layout::File)),
-        other => Err(StoreError::Format {
-            path: root.to_owned(),
-            format: String::from_utf8_lossy(&other[..other.len().min(40)]).into_owned(),
-        }),
     }
 }
 
@@ -125,7 +123,7 @@ fn check_folder(root: &Path, path: &Path) -> Result<(), StoreError> {
 }
 
 /// The content of a file, or `None` if there is none; refuses links, pipes and devices.
-fn read_regular(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn read_regular(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     // Non-blocking, or opening a named pipe would wait for its writer.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let opened = OpenOptions::new()
@@ -179,4 +177,44 @@ impl Store for FileStore {
         // Renaming replaces a symbolic link instead of following it.
         write_atomic(&self.root, &path, const_hex::encode(value).as_bytes())
     }
+
+    fn each(&self, visit: Visit<'_>) -> Result<(), StoreError> {
+        match self.layout {
+            Layout::File => self.each_in(&self.root, "", visit),
+            Layout::Directory => {
+                for folder in names(&self.root)? {
+                    let path = self.root.join(&folder);
+                    if folder.len() == 4 && path.is_dir() {
+                        self.each_in(&path, &folder, visit)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl FileStore {
+    /// Visits the pre-images whose files are right in `path`.
+    fn each_in(&self, path: &Path, folder: &str, visit: Visit<'_>) -> Result<(), StoreError> {
+        for file in names(path)? {
+            if let Some(key) = self.layout.key(folder, &file)
+                && let Some(value) = self.get(&key)?
+            {
+                visit(key, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is in a folder, sorted; names that are no text are not ours.
+fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(StoreError::io(folder))? {
+        let name = entry.map_err(StoreError::io(folder))?.file_name();
+        names.extend(name.into_string());
+    }
+    names.sort();
+    Ok(names)
 }

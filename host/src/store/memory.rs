@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-use super::{Store, StoreError, parse_key, write_atomic};
+use super::{Store, StoreError, Visit, parse_key, write_atomic};
 
 /// The first two bytes of a gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -115,5 +115,12 @@ impl Store for MemoryStore {
         let mut images = self.images.write().unwrap_or_else(PoisonError::into_inner);
         images.insert(*key, value.to_vec());
         Ok(())
+    }
+
+    fn each(&self, visit: Visit<'_>) -> Result<(), StoreError> {
+        let images = self.images.read().unwrap_or_else(PoisonError::into_inner);
+        images
+            .iter()
+            .try_for_each(|(key, value)| visit(*key, value.clone()))
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use carronade_emulator::oracle::OracleError;
-use carronade_host::{HostError, MemoryStore, ProcessOracle, Store, StoreError};
+use carronade_host::{HostError, MemoryStore, ProcessOracle, Store, StoreError, Visit};
 
 /// Names the role for [`role`].
 pub const ROLE: &str = "CARRONADE_HOST_TEST_ROLE";
@@ -127,6 +127,10 @@ impl Store for EchoStore {
 
     fn put(&self, key: &[u8; 32], value: &[u8]) -> Result<(), StoreError> {
         self.images.put(key, value)
+    }
+
+    fn each(&self, visit: Visit<'_>) -> Result<(), StoreError> {
+        self.images.each(visit)
     }
 }
 

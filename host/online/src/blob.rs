@@ -1,0 +1,140 @@
+//! Blobs as pre-images.
+
+use std::sync::LazyLock;
+
+use alloy_primitives::{B256, U256, keccak256, uint};
+use c_kzg::{Blob, KzgSettings, ethereum_kzg_settings};
+use carronade_program::key::PreimageKey;
+use sha2::{Digest as _, Sha256};
+
+use crate::Pair;
+
+/// Field elements of a blob (EIP-4844).
+const ELEMENTS: usize = 4096;
+
+/// The order of BLS12-381's scalar field.
+const MODULUS: U256 =
+    uint!(0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001_U256);
+
+/// The points at which a blob's polynomial has its elements as values: the 4,096th roots of unity
+/// in bit-reversed order, 32 bytes big-endian each.
+static POINTS: LazyLock<Vec<[u8; 32]>> = LazyLock::new(|| {
+    // 7 generates the multiplicative group of the field.
+    let exponent = (MODULUS - U256::ONE) / U256::from(ELEMENTS);
+    let root = U256::from(7).pow_mod(exponent, MODULUS);
+    let mut power = U256::ONE;
+    let mut points = vec![[0; 32]; ELEMENTS];
+    for index in 0..ELEMENTS as u16 {
+        points[usize::from(index.reverse_bits() >> 4)] = power.to_be_bytes();
+        power = power.mul_mod(root, MODULUS);
+    }
+    points
+});
+
+/// The setup of the ceremony, which is part of the library.
+fn settings() -> &'static KzgSettings {
+    ethereum_kzg_settings(0)
+}
+
+/// The versioned hash of a commitment (EIP-4844).
+fn versioned_hash(commitment: &[u8]) -> B256 {
+    let mut hash: [u8; 32] = Sha256::digest(commitment).into();
+    hash[0] = 1;
+    hash.into()
+}
+
+/// The pre-images of a blob: the last is the commitment. Tells what is wrong if the bytes are no
+/// blob or not the one with this versioned hash.
+///
+/// The key of an element is that of the 80 bytes commitment and point, which are a pre-image as
+/// well (specification, `fault-proof/index.md`, "Type 5"). Like today's hosts, this adds the
+/// blob's KZG proof as the element after the last; in place of a point it has the last point with
+/// the number 4,096 in its last eight bytes.
+pub(crate) fn images(bytes: &[u8], hash: B256) -> Result<Vec<Pair>, String> {
+    let blob = Blob::from_bytes(bytes).map_err(|error| error.to_string())?;
+    let commitment = settings()
+        .blob_to_kzg_commitment(&blob)
+        .map_err(|error| format!("it has no commitment: {error:?}"))?
+        .to_bytes();
+    let commitment = commitment.as_slice();
+    let found = versioned_hash(commitment);
+    if found != hash {
+        return Err(format!("its versioned hash is {found}, not {hash}"));
+    }
+    let mut images = Vec::with_capacity(2 * ELEMENTS + 3);
+    let mut add = |point: &[u8; 32], element: &[u8]| {
+        let place = [commitment, point].concat();
+        let hash = keccak256(&place).0;
+        images.push((PreimageKey::keccak256(hash).into(), place));
+        images.push((PreimageKey::blob(hash).into(), element.to_vec()));
+    };
+    for (point, element) in POINTS.iter().zip(bytes.chunks_exact(32)) {
+        add(point, element);
+    }
+    let proof = settings()
+        .compute_blob_kzg_proof(
+            &blob,
+            &c_kzg::Bytes48::from_bytes(commitment).map_err(|error| error.to_string())?,
+        )
+        .map_err(|error| format!("it has no proof: {error:?}"))?
+        .to_bytes();
+    let mut point = POINTS[ELEMENTS - 1];
+    point[24..].copy_from_slice(&(ELEMENTS as u64).to_be_bytes());
+    add(&point, proof.as_slice());
+    images.push((PreimageKey::sha256(hash.0).into(), commitment.to_vec()));
+    Ok(images)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use c_kzg::Bytes32;
+
+    /// A blob of some elements, and its versioned hash.
+    fn some_blob() -> (Vec<u8>, B256) {
+        let mut bytes = vec![0; ELEMENTS * 32];
+        for (index, element) in bytes.chunks_exact_mut(32).enumerate() {
+            element[1..9].copy_from_slice(&(index as u64 * 0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        }
+        let blob = Blob::from_bytes(&bytes).unwrap();
+        let commitment = settings().blob_to_kzg_commitment(&blob).unwrap();
+        let hash = versioned_hash(commitment.to_bytes().as_slice());
+        (bytes, hash)
+    }
+
+    #[test]
+    fn the_elements_are_the_values_at_their_points() {
+        let (bytes, hash) = some_blob();
+        let images = images(&bytes, hash).unwrap();
+        assert_eq!(images.len(), 2 * 4097 + 1);
+        let blob = Blob::from_bytes(&bytes).unwrap();
+        for index in [0, 1, 2, 3, 2047, 2048, 4095] {
+            let (place, element) = (&images[2 * index].1, &images[2 * index + 1].1);
+            let point = Bytes32::from_bytes(&place[48..]).unwrap();
+            let (_, value) = settings().compute_kzg_proof(&blob, &point).unwrap();
+            assert_eq!(value.as_slice(), &element[..], "element {index}");
+        }
+        let (key, commitment) = images.last().unwrap();
+        assert_eq!((key[0], &key[1..]), (4, &hash[1..]));
+        assert_eq!(commitment.len(), 48);
+        for (key, value) in &images {
+            carronade_host::check(key, value).unwrap();
+        }
+        // The pseudo element: the last point but for its last eight bytes, and the proof.
+        let (last, pseudo) = (&images[2 * 4095].1, &images[2 * 4096].1);
+        assert_eq!(pseudo[..72], last[..72]);
+        assert_eq!(pseudo[72..], 4096_u64.to_be_bytes());
+        assert_eq!(images[2 * 4096 + 1].1.len(), 48);
+    }
+
+    #[test]
+    fn another_blob_is_refused() {
+        let (mut bytes, hash) = some_blob();
+        bytes[40] ^= 1;
+        let error = images(&bytes, hash).unwrap_err();
+        assert!(error.contains(&hash.to_string()), "{error}");
+        assert!(images(&bytes[1..], hash).is_err());
+        bytes[..32].fill(0xff);
+        assert!(images(&bytes, hash).is_err());
+    }
+}
