@@ -2,6 +2,7 @@
 //! (`cannon/cmd`, `cannon/multicannon`); the others are additions.
 
 mod host;
+mod prove;
 
 use crate::matcher::{Matcher, go_number};
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -9,7 +10,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-pub use host::{Convert, DataFormat, Host, HostCommand, Single};
+pub use host::{Convert, DataFormat, Host, HostCommand, Proof, Single};
+pub use prove::{Batches, Data, Devnet, Fork, Prove, ProveEngine};
 
 /// Takes empty paths too, which stand for "none".
 fn any_path() -> impl TypedValueParser<Value = PathBuf> {
@@ -73,6 +75,12 @@ pub enum Command {
     Host(Box<Host>),
     /// Translate a state's program to native code, for later runs
     Compile(Compile),
+    /// Judge a claim about an L2 chain: the fault proof program and its host in one process
+    Prove(Box<Prove>),
+    /// Make a deterministic OP Stack chain for tests, as a store of pre-images and as nodes
+    Devnet(Devnet),
+    /// Build the start state of an embedded program, or check one by its hash
+    Prestate(Prestate),
     /// Measure the engines on embedded programs
     Bench(Bench),
     /// Run an embedded program, prove a step in its middle and verify the proof
@@ -332,6 +340,30 @@ pub struct Compile {
     /// Folder to keep the native code in; by default the one that `run` looks in
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Prestate {
+    /// Program: fault-proof or stateless; all by default, fault-proof with --out
+    #[arg(long)]
+    pub program: Option<String>,
+    /// State version to create: multithreaded64-4 or multithreaded64-5
+    #[arg(
+        long = "type",
+        value_name = "NAME",
+        default_value = "multithreaded64-5"
+    )]
+    pub version: String,
+    /// Write the state to this file, .bin or .bin.gz, or as <hash>.bin.gz into this folder
+    #[arg(long, value_name = "FILE OR DIR")]
+    pub out: Option<PathBuf>,
+    /// Compare this state's hash with --hash, or with the hash that the file is named by
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["program", "out", "version"])]
+    pub check: Option<PathBuf>,
+    /// Hash to compare with
+    #[arg(long, requires = "check")]
+    pub hash: Option<String>,
 }
 
 #[derive(Debug, Args)]

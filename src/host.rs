@@ -4,21 +4,20 @@ mod convert;
 mod settings;
 mod single;
 
-pub use single::Native;
+pub use single::{open, with_watch};
 
 use crate::cli;
 use crate::failure::Outcome;
 use anyhow::{Context, anyhow};
 use carronade_host::{MemoryStore, Store, open_store, serve_inherited_fds};
 
-/// Runs the command; a server ends when the VM closes its side. `native` is the program that
-/// `single --native` runs.
+/// Runs the command; a server ends when the VM closes its side.
 ///
 /// # Errors
 /// When pre-images cannot be read, or one is asked for that is not to be had.
-pub fn run(args: &cli::Host, native: Option<Native>) -> Outcome {
+pub fn run(args: &cli::Host) -> Outcome {
     match &args.command {
-        Some(cli::HostCommand::Single(args)) => return single::run(args, native),
+        Some(cli::HostCommand::Single(args)) => return single::run(args),
         Some(cli::HostCommand::Convert(args)) => return convert::run(args),
         None => {}
     }

@@ -5,8 +5,8 @@ use carronade::cli::{Cli, Command};
 use carronade::failure::Outcome;
 use carronade::log::Logger;
 use carronade::{
-    audit, bench, bisect, compile, demo, diff, disassemble, host, inspect, interrupt, load_elf,
-    out, run, serve, trace, version, witness,
+    audit, bench, bisect, compile, demo, devnet, diff, disassemble, host, inspect, interrupt, load_elf,
+    out, prestate, prove, run, serve, trace, version, witness,
 };
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -62,8 +62,11 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Inspect(args) => inspect::run(args, cli.json),
         Command::Diff(args) => diff::run(args),
         Command::Disassemble(args) => disassemble::run(args),
-        Command::Host(args) => host::run(args, None),
+        Command::Host(args) => host::run(args),
         Command::Compile(args) => compile::run(args),
+        Command::Prove(args) => prove::run(args, cli.json, &logger),
+        Command::Devnet(args) => devnet::run(args),
+        Command::Prestate(args) => prestate::run(args, cli.json),
         Command::Bench(args) => bench::run(args, cli.json),
         Command::Demo(args) => demo::run(args, &logger),
         Command::Trace(command) => trace::run(command, cli.json, &logger),

@@ -29,7 +29,7 @@ use carronade_emulator::memory::Memory;
 use carronade_emulator::state::State;
 use carronade_emulator::witness::StepWitness;
 use driver::{Cause as DriverCause, Driver};
-use guest::GuestLog;
+pub use guest::GuestLog;
 use preimage_stop::PreimageStop;
 use profile::Profile;
 use progress::Progress;

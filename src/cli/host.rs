@@ -48,6 +48,20 @@ pub enum DataFormat {
 #[derive(Debug, Args)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Single {
+    #[command(flatten)]
+    pub proof: Proof,
+    /// Run the program in this process
+    #[arg(long)]
+    pub native: bool,
+    /// Serve a VM on file descriptors 3 to 6
+    #[arg(long)]
+    pub server: bool,
+}
+
+/// What is to be proven, and where its pre-images are.
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Proof {
     /// Hash of the L1 block at which derivation ends
     #[arg(long, env, value_name = "HASH", value_parser = hash)]
     pub l1_head: [u8; 32],
@@ -58,7 +72,7 @@ pub struct Single {
     #[arg(long, env, visible_alias = "l2-output-root", value_name = "HASH", value_parser = hash)]
     pub agreed_l2_output_root: [u8; 32],
     /// Output root to judge
-    #[arg(long, env, visible_alias = "l2-claim", value_name = "HASH", value_parser = hash)]
+    #[arg(long, env, visible_aliases = ["l2-claim", "claim"], value_name = "HASH", value_parser = hash)]
     pub claimed_l2_output_root: [u8; 32],
     /// Number of the L2 block that it is of
     #[arg(long, env, visible_alias = "l2-block-number", value_name = "NUMBER")]
@@ -96,12 +110,6 @@ pub struct Single {
     /// Format of the folder; by default what it has, else directory
     #[arg(long, env, value_enum, value_name = "FORMAT")]
     pub data_format: Option<DataFormat>,
-    /// Run the program in this process
-    #[arg(long)]
-    pub native: bool,
-    /// Serve a VM on file descriptors 3 to 6
-    #[arg(long)]
-    pub server: bool,
     /// Chain id of an L2 chain that the registry has
     #[arg(long, env, value_name = "ID")]
     pub l2_chain_id: Option<u64>,

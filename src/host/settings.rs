@@ -1,4 +1,4 @@
-//! What the flags of `host single` mean together.
+//! What the flags of `host single` and `prove` mean together.
 
 use crate::cli::{self, DataFormat};
 use anyhow::{Context, Result, anyhow, bail};
@@ -29,10 +29,7 @@ impl Settings {
     ///
     /// # Errors
     /// When they do not go together, or a file cannot be read.
-    pub fn new(args: &cli::Single) -> Result<Self> {
-        if args.native == args.server {
-            bail!("one of --server and --native is needed");
-        }
+    pub fn new(args: &cli::Proof) -> Result<Self> {
         let rollup_config = args.rollup_config_path.as_deref().map(read).transpose()?;
         let (l1_chain_id, l2_chain_id) = match (args.l2_chain_id, &rollup_config) {
             (Some(id), None) => (None, id),
@@ -62,7 +59,7 @@ impl Settings {
 }
 
 /// The rollup configuration's name.
-fn shown(args: &cli::Single) -> String {
+fn shown(args: &cli::Proof) -> String {
     let path = args.rollup_config_path.as_deref();
     path.unwrap_or(Path::new("")).display().to_string()
 }
@@ -78,7 +75,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// The nodes: all three or none.
 fn endpoints(
-    args: &cli::Single,
+    args: &cli::Proof,
     l1_chain_id: Option<u64>,
     l2_chain_id: u64,
 ) -> Result<Option<Endpoints>> {
@@ -131,7 +128,7 @@ pub fn format(format: DataFormat) -> Result<Format> {
 ///
 /// # Errors
 /// When it cannot be opened or made, or is of another format than the flags say.
-pub fn store(args: &cli::Single, online: bool) -> Result<Arc<dyn Store + Send + Sync>> {
+pub fn store(args: &cli::Proof, online: bool) -> Result<Arc<dyn Store + Send + Sync>> {
     let asked = args.data_format.map(format).transpose()?;
     let Some(path) = &args.data_dir else {
         return Ok(Arc::new(MemoryStore::new()));

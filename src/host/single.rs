@@ -3,7 +3,7 @@
 use super::settings::{Settings, store};
 use crate::cli;
 use crate::failure::{Failure, Outcome};
-use crate::{files, interrupt, out};
+use crate::{files, interrupt, native, out};
 use anyhow::{Result, anyhow};
 use carronade_host::{HostFds, StoreError, inherited_fds, serve_from};
 use carronade_online::{Notice, Single};
@@ -12,61 +12,81 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// A program that runs in this process and takes its pre-images from a host; its exit code.
-pub type Native = fn(Arc<Single>) -> u8;
-
 /// How often it is looked whether a signal came or the client went, in milliseconds.
 const TICK_MILLIS: u32 = 100;
 
-/// Runs the command; `native` is the program for `--native`.
+/// Runs the command.
 ///
 /// # Errors
 /// When the flags do not go together, the store cannot be used, or a pre-image is not to be had.
-pub fn run(args: &cli::Single, native: Option<Native>) -> Outcome {
+pub fn run(args: &cli::Single) -> Outcome {
     interrupt::install()?;
-    let settings = Settings::new(args)?;
-    if let Some(path) = &args.summary_file {
-        files::check_place(path)?;
+    if args.native == args.server {
+        return Err(anyhow!("one of --server and --native is needed").into());
     }
-    let single = Arc::new(open(args, settings)?);
+    let single = open(&args.proof)?;
     if args.native {
-        let native = native.ok_or_else(|| anyhow!("there is no program for --native"))?;
-        run_native(args, single, native)
+        run_native(&args.proof, &single)
     } else {
-        run_server(args, &single)
+        run_server(&args.proof, &single)
     }
 }
 
 /// The host that the flags describe.
-fn open(args: &cli::Single, settings: Settings) -> Result<Single> {
+///
+/// # Errors
+/// When the flags do not go together, or the store cannot be used.
+pub fn open(args: &cli::Proof) -> Result<Arc<Single>> {
+    let settings = Settings::new(args)?;
+    if let Some(path) = &args.summary_file {
+        files::check_place(path)?;
+    }
     let store = store(args, settings.endpoints.is_some())?;
     let notice: Notice = Arc::new(|words: &str| {
         // Nodes' words may hold anything, but a message is one line.
         let line = words.replace(char::is_control, " ");
         out::complain(&format!("host: {line}"));
     });
-    match settings.endpoints {
-        Some(endpoints) => Ok(Single::online(settings.locals, store, endpoints, notice)?),
-        None => Ok(Single::offline(settings.locals, store, notice)),
-    }
+    Ok(Arc::new(match settings.endpoints {
+        Some(endpoints) => Single::online(settings.locals, store, endpoints, notice)?,
+        None => Single::offline(settings.locals, store, notice),
+    }))
 }
 
-fn run_native(args: &cli::Single, single: Arc<Single>, native: Native) -> Outcome {
-    let done = AtomicBool::new(false);
-    let code = thread::scope(|scope| {
-        scope.spawn(|| watch(args, &single, None, &done));
-        let code = native(Arc::clone(&single));
-        done.store(true, Ordering::Relaxed);
-        code
-    });
-    tell(args, &single)?;
-    match code {
+fn run_native(args: &cli::Proof, single: &Arc<Single>) -> Outcome {
+    match with_watch(args, single, || native::run(single))? {
         0 => Ok(()),
         code => Err(Failure::Program(code)),
     }
 }
 
-fn run_server(args: &cli::Single, single: &Single) -> Outcome {
+/// Does some work with the host while a signal is looked for, which ends the process; tells in
+/// the end what the host has done, as far as the flags ask for it.
+///
+/// # Errors
+/// When it cannot be told.
+pub fn with_watch<T>(args: &cli::Proof, single: &Single, work: impl FnOnce() -> T) -> Outcome<T> {
+    let done = AtomicBool::new(false);
+    let result = thread::scope(|scope| {
+        scope.spawn(|| watch(args, single, None, &done));
+        // Also when the work panics: the scope waits for the watch.
+        let _ended = Ended(&done);
+        work()
+    });
+    tell(args, single)?;
+    Ok(result)
+}
+
+/// Says that the work is done, when it is dropped.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn run_server(args: &cli::Proof, single: &Single) -> Outcome {
     let fds = inherited_fds()?;
     let (done, gone) = (AtomicBool::new(false), AtomicBool::new(false));
     let served = thread::scope(|scope| {
@@ -100,7 +120,7 @@ fn stopped<T>(served: &Result<T, carronade_host::ServeError>) -> bool {
 
 /// Waits until the work is done, or true when the client has gone. A signal ends the process:
 /// what the store has taken it keeps.
-fn watch(args: &cli::Single, single: &Single, fds: Option<&HostFds>, done: &AtomicBool) -> bool {
+fn watch(args: &cli::Proof, single: &Single, fds: Option<&HostFds>, done: &AtomicBool) -> bool {
     while !done.load(Ordering::Relaxed) {
         if interrupt::requested() {
             single.stop();
@@ -121,7 +141,7 @@ fn watch(args: &cli::Single, single: &Single, fds: Option<&HostFds>, done: &Atom
 }
 
 /// Tells what was done, as far as the flags ask for it.
-fn tell(args: &cli::Single, single: &Single) -> Outcome {
+fn tell(args: &cli::Proof, single: &Single) -> Outcome {
     let summary = single.summary();
     if args.verbose > 0 {
         out::complain(&format!("host: {}", summary.line()));
