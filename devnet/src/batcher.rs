@@ -50,7 +50,9 @@ impl Batcher {
         self.blocks.is_empty() && self.scheduled.is_empty()
     }
 
-    /// Closes the channel: its frames go to `spread` L1 blocks from the next one on.
+    /// Closes the channel: its frames go to `spread` L1 blocks from the next one on, after those
+    /// of channels that are still being sent: these all go to the next one, for Holocene wants one
+    /// channel after the other.
     pub(crate) fn close(
         &mut self,
         spec: &Spec,
@@ -86,6 +88,13 @@ impl Batcher {
         if !config.is_holocene_active(l1.time(next + spread)) {
             frames.shuffle(&mut self.rng);
         }
+        let pending: Vec<_> = std::mem::take(&mut self.scheduled)
+            .into_values()
+            .flatten()
+            .collect();
+        if !pending.is_empty() {
+            self.scheduled.insert(next, pending);
+        }
         let share = frames.len().div_ceil(spread as usize);
         for (offset, share) in frames.chunks(share).enumerate() {
             let block = self.scheduled.entry(next + offset as u64).or_default();
@@ -105,14 +114,11 @@ impl Batcher {
         let frames = self.scheduled.remove(&next).unwrap_or_default();
         if spec.noise {
             // A channel in the middle of being sent must not be disturbed by another's frames.
-            let quiet = frames.first().is_none_or(|frame| frame.number == 0)
-                && !self
-                    .scheduled
-                    .values()
-                    .flatten()
-                    .any(|later| frames.iter().any(|frame| frame.id == later.id));
-            let again = if quiet && self.last.first().map(|f| f.id) != frames.first().map(|f| f.id)
-            {
+            let quiet = frames.first().is_none_or(|frame| frame.number == 0);
+            let sent = !frames
+                .iter()
+                .any(|frame| self.last.iter().any(|last| last.id == frame.id));
+            let again = if quiet && sent {
                 self.last.clone()
             } else {
                 Vec::new()

@@ -180,6 +180,19 @@ impl<'a> Generator<'a> {
             }
             let next = origin + 1;
             let adopt = next + self.spec.origin_lag <= head && self.l1.time(next) <= time;
+            let origin = if adopt { next } else { origin };
+            // The last block before the next L1 block, so that nothing follows in its channel.
+            let last = time + self.config.block_time >= self.l1.time(head + 1);
+            let bad = last
+                && self.spec.bad_payloads
+                && self.config.is_holocene_active(time)
+                && self.rng.random_ratio(1, 4);
+            if bad {
+                self.append(origin, Vec::new())?;
+                let impossible = self.traffic.impossible();
+                self.submit(vec![impossible]);
+                return self.batcher.close(self.spec, &self.config, &self.l1, 1);
+            }
             // Network upgrades have their blocks for themselves.
             let transactions = if is_upgrade(&self.config, before, time) {
                 Vec::new()
@@ -189,7 +202,7 @@ impl<'a> Generator<'a> {
                 };
                 self.traffic.transactions(self.spec.transactions, rules)
             };
-            self.append(if adopt { next } else { origin }, transactions.clone())?;
+            self.append(origin, transactions.clone())?;
             self.submit(transactions);
         }
         Ok(())
