@@ -113,17 +113,9 @@ impl Batcher {
         let next = l1.next_number();
         let frames = self.scheduled.remove(&next).unwrap_or_default();
         if spec.noise {
-            // A channel in the middle of being sent must not be disturbed by another's frames.
-            let quiet = frames.first().is_none_or(|frame| frame.number == 0);
-            let sent = !frames
-                .iter()
-                .any(|frame| self.last.iter().any(|last| last.id == frame.id));
-            let again = if quiet && sent {
-                self.last.clone()
-            } else {
-                Vec::new()
-            };
-            noise::send(&mut self.rng, l1, &self.signer, &frames, again);
+            let canyon = config.is_canyon_active(l1.time(next));
+            let before = self.void_frames(&frames, canyon);
+            noise::send(&mut self.rng, l1, &self.signer, &frames, &before);
         }
         let blobs = config.is_ecotone_active(l1.time(next))
             && match spec.data {
@@ -136,6 +128,27 @@ impl Batcher {
         } else {
             self.send_calldata(l1, &frames);
             Ok(())
+        }
+    }
+
+    /// Frames that may go before `due` and change nothing: of the last channel once more, whose
+    /// blocks are in the past by then, or of one that is never finished.
+    fn void_frames(&mut self, due: &[Frame], canyon: bool) -> Vec<Frame> {
+        // A channel in the middle of being sent must not be disturbed.
+        if due.first().is_some_and(|frame| frame.number != 0) {
+            return Vec::new();
+        }
+        let is_due = |last: &Frame| due.iter().any(|frame| frame.id == last.id);
+        match self.rng.random_range(0..4) {
+            0 if !self.last.iter().any(is_due) => self.last.clone(),
+            // Before Canyon, an unfinished channel holds up those after it until it times out.
+            1 if canyon => vec![Frame {
+                id: self.rng.random(),
+                number: 0,
+                data: vec![0x78; 50],
+                is_last: false,
+            }],
+            _ => Vec::new(),
         }
     }
 
