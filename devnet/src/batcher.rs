@@ -50,7 +50,9 @@ impl Batcher {
         self.blocks.is_empty() && self.scheduled.is_empty()
     }
 
-    /// Closes the channel: its frames go to `spread` L1 blocks from the next one on.
+    /// Closes the channel: its frames go to `spread` L1 blocks from the next one on, after those
+    /// of channels that are still being sent: these all go to the next one, for Holocene wants one
+    /// channel after the other.
     pub(crate) fn close(
         &mut self,
         spec: &Spec,
@@ -86,6 +88,13 @@ impl Batcher {
         if !config.is_holocene_active(l1.time(next + spread)) {
             frames.shuffle(&mut self.rng);
         }
+        let pending: Vec<_> = std::mem::take(&mut self.scheduled)
+            .into_values()
+            .flatten()
+            .collect();
+        if !pending.is_empty() {
+            self.scheduled.insert(next, pending);
+        }
         let share = frames.len().div_ceil(spread as usize);
         for (offset, share) in frames.chunks(share).enumerate() {
             let block = self.scheduled.entry(next + offset as u64).or_default();
@@ -104,20 +113,9 @@ impl Batcher {
         let next = l1.next_number();
         let frames = self.scheduled.remove(&next).unwrap_or_default();
         if spec.noise {
-            // A channel in the middle of being sent must not be disturbed by another's frames.
-            let quiet = frames.first().is_none_or(|frame| frame.number == 0)
-                && !self
-                    .scheduled
-                    .values()
-                    .flatten()
-                    .any(|later| frames.iter().any(|frame| frame.id == later.id));
-            let again = if quiet && self.last.first().map(|f| f.id) != frames.first().map(|f| f.id)
-            {
-                self.last.clone()
-            } else {
-                Vec::new()
-            };
-            noise::send(&mut self.rng, l1, &self.signer, &frames, again);
+            let canyon = config.is_canyon_active(l1.time(next));
+            let before = self.void_frames(&frames, canyon);
+            noise::send(&mut self.rng, l1, &self.signer, &frames, &before);
         }
         let blobs = config.is_ecotone_active(l1.time(next))
             && match spec.data {
@@ -130,6 +128,27 @@ impl Batcher {
         } else {
             self.send_calldata(l1, &frames);
             Ok(())
+        }
+    }
+
+    /// Frames that may go before `due` and change nothing: of the last channel once more, whose
+    /// blocks are in the past by then, or of one that is never finished.
+    fn void_frames(&mut self, due: &[Frame], canyon: bool) -> Vec<Frame> {
+        // A channel in the middle of being sent must not be disturbed.
+        if due.first().is_some_and(|frame| frame.number != 0) {
+            return Vec::new();
+        }
+        let is_due = |last: &Frame| due.iter().any(|frame| frame.id == last.id);
+        match self.rng.random_range(0..4) {
+            0 if !self.last.iter().any(is_due) => self.last.clone(),
+            // Before Canyon, an unfinished channel holds up those after it until it times out.
+            1 if canyon => vec![Frame {
+                id: self.rng.random(),
+                number: 0,
+                data: vec![0x78; 50],
+                is_last: false,
+            }],
+            _ => Vec::new(),
         }
     }
 

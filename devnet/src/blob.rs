@@ -22,8 +22,6 @@ pub struct Blob {
     pub data: Box<[u8; BLOB_BYTES]>,
     /// The KZG commitment.
     pub commitment: [u8; 48],
-    /// The KZG proof of the blob against its commitment.
-    pub proof: [u8; 48],
 }
 
 impl Blob {
@@ -37,35 +35,52 @@ impl Blob {
 
     /// Commits to a blob.
     fn new(data: Box<[u8; BLOB_BYTES]>) -> Result<Self, DevnetError> {
-        let failed = |error: c_kzg::Error| DevnetError::Kzg(format!("{error:?}"));
-        let settings = ethereum_kzg_settings(0);
-        let blob = c_kzg::Blob::from_bytes(data.as_slice()).map_err(failed)?;
-        let commitment = settings
+        let blob = kzg_blob(data.as_slice())?;
+        let commitment = ethereum_kzg_settings(0)
             .blob_to_kzg_commitment(&blob)
-            .map_err(failed)?
-            .to_bytes();
-        let proof = settings
-            .compute_blob_kzg_proof(&blob, &commitment)
-            .map_err(failed)?;
+            .map_err(kzg_error)?;
         Ok(Self {
             data,
-            commitment: commitment.into_inner(),
-            proof: proof.to_bytes().into_inner(),
+            commitment: commitment.to_bytes().into_inner(),
         })
     }
 
-    /// SHA-256 of the commitment with the first byte 1 (EIP-4844).
+    /// The KZG proof of the blob against its commitment.
+    ///
+    /// # Errors
+    /// When the fields do not belong together.
+    pub fn proof(&self) -> Result<[u8; 48], DevnetError> {
+        let proof = ethereum_kzg_settings(0)
+            .compute_blob_kzg_proof(&kzg_blob(self.data.as_slice())?, &self.commitment.into())
+            .map_err(kzg_error)?;
+        Ok(proof.to_bytes().into_inner())
+    }
+
+    /// The hash by which transactions name the blob (EIP-4844).
     #[must_use]
     pub fn versioned_hash(&self) -> B256 {
-        let mut hash: [u8; 32] = Sha256::digest(self.commitment).into();
-        hash[0] = 1;
-        hash.into()
+        versioned_hash(&self.commitment)
     }
 
     /// The field elements with the points at which the blob's polynomial takes them.
     pub(crate) fn elements(&self) -> impl Iterator<Item = ([u8; 32], &[u8])> {
         roots_of_unity().into_iter().zip(self.data.chunks_exact(32))
     }
+}
+
+/// SHA-256 of the commitment with the first byte 1 (EIP-4844).
+pub(crate) fn versioned_hash(commitment: &[u8; 48]) -> B256 {
+    let mut hash: [u8; 32] = Sha256::digest(commitment).into();
+    hash[0] = 1;
+    hash.into()
+}
+
+fn kzg_blob(data: &[u8]) -> Result<c_kzg::Blob, DevnetError> {
+    c_kzg::Blob::from_bytes(data).map_err(kzg_error)
+}
+
+fn kzg_error(error: c_kzg::Error) -> DevnetError {
+    DevnetError::Kzg(format!("{error:?}"))
 }
 
 /// Spreads data over field elements: 31 bytes in each, and 6 bits in its first byte.

@@ -3,9 +3,8 @@
 use std::sync::LazyLock;
 
 use alloy_primitives::{B256, Bytes, hex, keccak256};
-use c_kzg::ethereum_kzg_settings;
 
-use crate::blob::Blob;
+use crate::blob::versioned_hash;
 use crate::keys::Signer;
 
 /// G1's generator on bn254 and, x first, its negative.
@@ -95,21 +94,20 @@ fn blake2() -> Vec<u8> {
     input
 }
 
+/// The polynomial that is 1 everywhere: its commitment is G1's generator, its proof the point at
+/// infinity.
 fn point_evaluation() -> Vec<u8> {
-    let blob = Blob::encode(b"point evaluation").expect("short enough for a blob");
-    let settings = ethereum_kzg_settings(0);
-    let point = c_kzg::Bytes32::new([0; 32]);
-    let kzg_blob = c_kzg::Blob::from_bytes(blob.data.as_slice()).expect("it is a blob");
-    let (proof, value) = settings
-        .compute_kzg_proof(&kzg_blob, &point)
-        .expect("a blob's polynomial has a value everywhere");
-    let proof = proof.to_bytes();
+    let commitment = hex!(
+        "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb"
+    );
+    let mut infinity = [0; 48];
+    infinity[0] = 0xc0;
     [
-        blob.versioned_hash().as_slice(),
-        &[0; 32],
-        value.as_slice(),
-        &blob.commitment,
-        proof.as_slice(),
+        versioned_hash(&commitment).as_slice(),
+        &[0x12; 32],
+        B256::with_last_byte(1).as_slice(),
+        &commitment,
+        &infinity,
     ]
     .concat()
 }

@@ -137,7 +137,7 @@ fn run(
     }
     .seal_slow();
     Executor {
-        config: config,
+        config,
         world,
         nodes: &mut BTreeMap::new(),
         precompiles: &mut PrecompileResults::new(),

@@ -273,10 +273,13 @@ pub(crate) fn environment(
     EvmEnv::new(cfg, block)
 }
 
+/// Whether a fork is active at a time.
+type IsActive = fn(&RollupConfig, u64) -> bool;
+
 /// The EVM's rules at a time.
 fn spec_id(config: &RollupConfig, timestamp: u64) -> OpSpecId {
-    // Later forks first; Delta and Granite's precompile limit come with these names too.
-    let rules: [(fn(&RollupConfig, u64) -> bool, OpSpecId); 8] = [
+    // The newest first. Delta changes nothing for the EVM.
+    let rules: [(IsActive, OpSpecId); 8] = [
         (RollupConfig::is_isthmus_active, OpSpecId::ISTHMUS),
         (RollupConfig::is_holocene_active, OpSpecId::HOLOCENE),
         (RollupConfig::is_granite_active, OpSpecId::GRANITE),

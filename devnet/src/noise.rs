@@ -18,14 +18,14 @@ use crate::spec::BATCH_INBOX;
 static FOREIGN: LazyLock<Blob> =
     LazyLock::new(|| Blob::encode(b"somebody else's data").expect("short enough for a blob"));
 
-/// Puts noise in the next L1 block: before the batcher's own transactions, `frames`. `again` is a
-/// whole channel that was sent before, or nothing.
+/// Puts noise in the next L1 block, which is to have the batcher's `frames` after it. The frames in
+/// `before` are well-formed but void.
 pub(crate) fn send(
     rng: &mut SmallRng,
     l1: &mut L1Chain,
     batcher: &Signer,
     frames: &[Frame],
-    again: Vec<Frame>,
+    before: &[Frame],
 ) {
     let stranger = Signer::named("stranger");
     let to_inbox = |input: Bytes| Message {
@@ -69,14 +69,8 @@ pub(crate) fn send(
         };
         l1.send(&stranger, message);
     }
-    // A channel that came before: its blocks are in the past. Before Canyon, a channel is read
-    // only when those before it are done, which this one is at once.
-    if !again.is_empty() && rng.random_ratio(1, 3) {
-        for frame in &again {
-            l1.send(
-                batcher,
-                to_inbox(payload(std::slice::from_ref(frame)).into()),
-            );
-        }
+    for frame in before {
+        let data = payload(std::slice::from_ref(frame));
+        l1.send(batcher, to_inbox(data.into()));
     }
 }

@@ -128,6 +128,9 @@ pub struct Spec {
     pub noise: bool,
     /// Whether the system configuration is updated now and then.
     pub config_updates: bool,
+    /// Whether some batches hold a transaction that cannot be executed: from Holocene on, their
+    /// blocks have deposits only, and the rest of the channel is void.
+    pub bad_payloads: bool,
     /// A silence of sequencer and batcher.
     pub outage: Option<Outage>,
 }
@@ -156,6 +159,7 @@ impl Default for Spec {
             deposits: 1,
             noise: false,
             config_updates: false,
+            bad_payloads: false,
             outage: None,
         }
     }
@@ -227,6 +231,7 @@ impl Spec {
             deposits: rng.random_range(0..3),
             noise: rng.random(),
             config_updates: rng.random(),
+            bad_payloads: rng.random(),
             outage,
         }
     }

@@ -96,6 +96,20 @@ impl Traffic {
         envelope.encoded_2718().into()
     }
 
+    /// A signed transaction that cannot be part of a block: with a nonce from far ahead, or from
+    /// an account without ether.
+    pub(crate) fn impossible(&mut self) -> Bytes {
+        let action = Action::call(Address::repeat_byte(1), Bytes::new());
+        let (name, nonce) = if self.rng.random() {
+            ("user 0", 1_000_000)
+        } else {
+            ("pauper", 0)
+        };
+        sign_legacy(&Signer::named(name), nonce, action)
+            .encoded_2718()
+            .into()
+    }
+
     /// Hands the code of a contract to a fresh account and calls it (EIP-7702).
     fn delegation(&mut self) -> Bytes {
         self.authorities += 1;

@@ -58,7 +58,7 @@ impl Trie {
             .into_iter()
             .map(|(key, value)| (Nibbles::unpack(keccak256(key)), value))
             .collect();
-        leaves.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        leaves.sort_unstable_by_key(|(key, _)| *key);
         Self::new(&leaves)
     }
 }

@@ -70,7 +70,7 @@ async fn sidecars(State(shared): Server, Path(slot): Path<String>, query: RawQue
                     "index": index.to_string(),
                     "blob": hex::encode_prefixed(blob.data.as_slice()),
                     "kzg_commitment": hex::encode_prefixed(blob.commitment),
-                    "kzg_proof": hex::encode_prefixed(blob.proof),
+                    "kzg_proof": hex::encode_prefixed(proof(blob)),
                 })
             })
             .collect();
@@ -145,4 +145,8 @@ async fn answer(shared: &Shared, name: &str, what: &str, data: Option<Value>) ->
 fn error(code: u16, message: &str) -> (StatusCode, Value) {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, json!({ "code": code, "message": message }))
+}
+
+fn proof(blob: &Blob) -> [u8; 48] {
+    blob.proof().expect("the blob was committed to before")
 }
