@@ -72,19 +72,21 @@ flags() {
     done
 }
 
-# Builds the workspace in folder $1 for the VM, with the target folder $2.
+# Builds the workspace in folder $1 for the VM, with the target folder $2; what else is given
+# goes to cargo.
 compile() {
-    local library encoded
+    local library encoded folder=$1 out=$2
+    shift 2
     library=$(standard_library)
     encoded=$(flags | paste -sd $'\x1f')
     (
-        cd "$1"
+        cd "$folder"
         export RUSTC_BOOTSTRAP=1
         [[ $library == "$(rustc --print sysroot)"/* ]] ||
             export __CARGO_TESTS_ONLY_SRC_ROOT=$library
         cargo fetch --locked
         CARGO_ENCODED_RUSTFLAGS=$encoded RUSTC_WRAPPER=$root/scripts/rustc-stable-metadata.sh \
-            cargo build --locked --release --target-dir "$2" \
+            cargo build --locked --release --target-dir "$out" "$@" \
             --target "$root/program/guests/$TARGET.json" \
             -Z build-std=core,alloc -Z json-target-spec
     )

@@ -47,6 +47,11 @@ impl MemoryOracle {
         self.preimages.lock().remove(key)
     }
 
+    /// All pre-images, with the results of precompiles that were hinted at.
+    pub fn all(&self) -> BTreeMap<PreimageKey, Vec<u8>> {
+        self.preimages.lock().clone()
+    }
+
     /// The hints so far.
     pub fn hints(&self) -> Vec<String> {
         self.hints.lock().clone()

@@ -108,7 +108,13 @@ impl L2Pipeline {
         }
         let timeout = config.channel_timeout(safe_head.block_info.timestamp);
         let first = origin.number.saturating_sub(timeout);
-        self.l1.block_by_number(first.max(config.genesis.l1.number))
+        let mut first = first.max(config.genesis.l1.number);
+        // The batch queue keeps the first block as an epoch and then finds the safe head not to
+        // be in it, if that comes next. Block 0 of an L1 has no transactions to miss.
+        if first + 1 == origin.number {
+            first = first.checked_sub(1).unwrap_or(origin.number);
+        }
+        self.l1.block_by_number(first)
     }
 
     /// The system configuration at L1 block `origin`, which may lie before or after the origin

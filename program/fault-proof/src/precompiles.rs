@@ -223,3 +223,99 @@ fn bls_pairing_price(input: &[u8]) -> Result<u64, PrecompileError> {
     let pairs = some_items(input, PAIRING_INPUT_LENGTH)? as u64;
     Ok(PAIRING_OFFSET_BASE + pairs * PAIRING_MULTIPLIER_BASE)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+    use alloc::vec;
+
+    use op_revm::precompiles::OpPrecompiles;
+
+    use super::*;
+    use crate::memory::MemoryOracle;
+    use crate::oracle::{Oracle, OracleError};
+
+    const SPECS: [OpSpecId; 4] = [
+        OpSpecId::CANYON,
+        OpSpecId::ECOTONE,
+        OpSpecId::GRANITE,
+        OpSpecId::ISTHMUS,
+    ];
+
+    /// The precompile that is in force, if there is one.
+    fn remote_at(address: &Address, spec: OpSpecId) -> Option<&'static Remote> {
+        let mut all = REMOTE.iter().rev();
+        all.find(|r| r.address == *address && spec.is_enabled_in(r.since))
+    }
+
+    /// Results are the EVM's for inputs of many lengths, with all zeros or all ones, and with
+    /// just enough gas or one less.
+    #[test]
+    fn results_and_gas_are_the_evms() {
+        let preimages = Preimages::new(Arc::new(MemoryOracle::default()));
+        let lengths = [
+            0, 1, 63, 64, 128, 160, 192, 256, 288, 320, 384, 512, 576, 768, 112_896,
+        ];
+        let addresses = [1, 8].into_iter().chain(0x0b..=0x11).map(u64_to_address);
+        for (spec, address) in addresses.flat_map(|a| SPECS.map(|spec| (spec, a))) {
+            let evm = OpPrecompiles::new_with_spec(spec)
+                .precompiles()
+                .get(&address);
+            let remote = remote_at(&address, spec);
+            assert_eq!(evm.is_some(), remote.is_some(), "{address} at {spec:?}");
+            let Some((evm, remote)) = evm.zip(remote) else {
+                continue;
+            };
+            for (length, byte) in lengths.into_iter().flat_map(|l| [(l, 0), (l, 1)]) {
+                let input = vec![byte; length];
+                let gas = (remote.price)(&input).unwrap_or(1_000_000);
+                for limit in [gas - 1, gas, gas + 1] {
+                    let (ours, theirs) =
+                        (run(remote, &input, limit, &preimages), evm(&input, limit));
+                    match (&ours, &theirs) {
+                        (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs),
+                        (Err(_), Err(_)) => {}
+                        _ => panic!("{address} at {spec:?}, {length} bytes: {ours:?}, {theirs:?}"),
+                    }
+                }
+            }
+        }
+        assert_eq!(preimages.failure(), None);
+    }
+
+    #[test]
+    fn keys_have_address_gas_and_input() {
+        let oracle = Arc::new(MemoryOracle::default());
+        let preimages = Preimages::new(oracle.clone());
+        let remote = remote_at(&ECRECOVER, OpSpecId::BEDROCK).unwrap();
+        run(remote, &[7; 200], 5000, &preimages).unwrap();
+        let call = [&[0; 19][..], &[1], &3000_u64.to_be_bytes(), &[7; 128]].concat();
+        let hex = alloy_primitives::hex::encode(&call);
+        assert_eq!(oracle.hints(), [alloc::format!("l1-precompile-v2 0x{hex}")]);
+        let key = PreimageKey::precompile(keccak256(&call).0);
+        assert_eq!(oracle.get(key), Ok(vec![1]));
+        // What no run of the precompile can give is no result.
+        for wrong in [vec![], vec![2], vec![1, 0], vec![1; 34]] {
+            let oracle = Liar(wrong);
+            let preimages = Preimages::new(Arc::new(oracle));
+            let error = run(remote, &[7; 200], 5000, &preimages).unwrap_err();
+            assert!(matches!(error, PrecompileError::Fatal(_)), "{error:?}");
+            assert!(
+                matches!(preimages.failure(), Some(Error::Malformed { key: k, .. }) if k == key)
+            );
+        }
+    }
+
+    /// Answers everything with the same bytes.
+    struct Liar(Vec<u8>);
+
+    impl Oracle for Liar {
+        fn get(&self, _: PreimageKey) -> Result<Vec<u8>, OracleError> {
+            Ok(self.0.clone())
+        }
+
+        fn hint(&self, _: &str) -> Result<(), OracleError> {
+            Ok(())
+        }
+    }
+}

@@ -36,7 +36,6 @@ struct Config {
 
 /// The real blocks at hand. Says so when there are none.
 pub fn real_blocks() -> Vec<RealBlock> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("CARRONADE_SHARED").map_or_else(beside, PathBuf::from);
     let folder = shared.join("fixtures/op-sepolia");
     let Ok(entries) = fs::read_dir(&folder) else {
@@ -49,6 +48,13 @@ pub fn real_blocks() -> Vec<RealBlock> {
         .collect();
     paths.sort();
     paths.iter().map(|path| read(path)).collect()
+}
+
+/// The folder `shared` beside the repository.
+fn beside() -> PathBuf {
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let root = folders.find(|folder| folder.join("Cargo.lock").exists());
+    root.unwrap().join("../shared")
 }
 
 fn read(path: &Path) -> RealBlock {
