@@ -79,6 +79,14 @@ impl Fetcher {
         if self.is_there(hint)? {
             return Ok(());
         }
+        self.fetch_again(hint).await
+    }
+
+    /// The same, even if all seems to be there.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub async fn fetch_again(&self, hint: &Hint) -> Result<(), Fault> {
         if let Hint::Precompile(call) = hint {
             let images = tokio::task::block_in_place(|| precompile::images(call))?;
             return self.save(images);

@@ -21,8 +21,10 @@ mod locals;
 mod node;
 mod precompile;
 mod single;
+mod source_error;
 mod statistics;
 mod trie;
+mod work;
 
 use std::sync::Arc;
 
@@ -31,7 +33,8 @@ pub use fetch::{Endpoints, Fetcher};
 pub use hint::{BlockId, Hint, Layer, Leads};
 pub use locals::Locals;
 pub use precompile::execute;
-pub use single::{Single, SourceError};
+pub use single::Single;
+pub use source_error::SourceError;
 pub use statistics::{Calls, Images, Summary};
 
 /// A key and its pre-image.
