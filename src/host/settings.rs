@@ -31,7 +31,7 @@ impl Settings {
     /// When they do not go together, or a file cannot be read.
     pub fn new(args: &cli::Single) -> Result<Self> {
         if args.native == args.server {
-            bail!("one of --server and --native is needed");
+            bail!("exactly one of --server and --native is needed");
         }
         let rollup_config = args.rollup_config_path.as_deref().map(read).transpose()?;
         let (l1_chain_id, l2_chain_id) = match (args.l2_chain_id, &rollup_config) {
@@ -41,7 +41,7 @@ impl Settings {
                     .with_context(|| format!("bad rollup configuration {}", shown(args)))?;
                 (config.l1_chain_id, config.l2_chain_id)
             }
-            _ => bail!("one of --l2-chain-id and --rollup-config-path is needed"),
+            _ => bail!("exactly one of --l2-chain-id and --rollup-config-path is needed"),
         };
         let l1_config = args.l1_config_path.as_deref().map(read).transpose()?;
         let endpoints = endpoints(args, l1_chain_id, l2_chain_id)?;

@@ -38,7 +38,7 @@ pub struct Endpoints {
 }
 
 /// Gets what hints are about, checks it, and puts it into a store.
-pub struct Fetcher {
+pub(crate) struct Fetcher {
     store: Arc<dyn Store + Send + Sync>,
     statistics: Arc<Statistics>,
     l1: Node,
@@ -75,7 +75,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// Whatever an endpoint said, or did not say. What was stored before stays.
-    pub async fn fetch(&self, hint: &Hint) -> Result<(), Fault> {
+    pub(crate) async fn fetch(&self, hint: &Hint) -> Result<(), Fault> {
         if self.is_there(hint)? {
             return Ok(());
         }
@@ -86,7 +86,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// As [`Self::fetch`].
-    pub async fn fetch_again(&self, hint: &Hint) -> Result<(), Fault> {
+    pub(crate) async fn fetch_again(&self, hint: &Hint) -> Result<(), Fault> {
         if let Hint::Precompile(call) = hint {
             let images = tokio::task::block_in_place(|| precompile::images(call))?;
             return self.save(images);

@@ -22,6 +22,9 @@ use crate::statistics::{Statistics, type_name};
 /// How often somebody who waits is told why.
 const TELL: Duration = Duration::from_secs(10);
 
+/// How many different things are told once.
+const MOST_TOLD: usize = 1000;
+
 /// The longest sleep before it is looked whether to stop or to try again.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -96,7 +99,10 @@ impl Inner {
     }
 
     pub(crate) fn tell_once(&self, words: String) {
-        if lock(&self.told).insert(words.clone()) {
+        let mut told = lock(&self.told);
+        // A program that sends nonsense without end is told of its first pieces only.
+        if told.len() < MOST_TOLD && told.insert(words.clone()) {
+            drop(told);
             (self.notice)(&words);
         }
     }
