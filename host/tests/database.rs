@@ -26,7 +26,10 @@ fn a_database_gives_back_what_it_was_given() {
     store.put(&key(5, 1), b"").unwrap();
     store.put(&pairs[7].0, b"new").unwrap();
     drop(store);
-    assert_eq!(fs::read(root.join("kvformat")).unwrap(), b"carronade-database");
+    assert_eq!(
+        fs::read(root.join("kvformat")).unwrap(),
+        b"carronade-database"
+    );
     let store = open_store(&root).unwrap();
     for (index, (key, value)) in pairs.iter().enumerate() {
         let expected = if index == 7 { b"new" } else { &value[..] };
@@ -81,7 +84,9 @@ fn one_format_does_not_stand_for_another() {
     assert!(other(DatabaseStore::create(&files).unwrap_err()));
     let database = dir.path().join("database");
     drop(DatabaseStore::create(&database).unwrap());
-    assert!(other(FileStore::create(&database, Layout::File).unwrap_err()));
+    assert!(other(
+        FileStore::create(&database, Layout::File).unwrap_err()
+    ));
     assert!(other(FileStore::open(&database).unwrap_err()));
     // Files do stand for files: the folder keeps its layout.
     create_store(&files, Format::Directory).unwrap();

@@ -38,7 +38,7 @@ impl Settings {
                     .with_context(|| format!("bad rollup configuration {}", shown(args)))?;
                 (config.l1_chain_id, config.l2_chain_id)
             }
-            _ => bail!("one of --l2-chain-id and --rollup-config-path is needed"),
+            _ => bail!("exactly one of --l2-chain-id and --rollup-config-path is needed"),
         };
         let l1_config = args.l1_config_path.as_deref().map(read).transpose()?;
         let endpoints = endpoints(args, l1_chain_id, l2_chain_id)?;

@@ -4,9 +4,11 @@ use super::settings::{Settings, store};
 use crate::cli;
 use crate::failure::{Failure, Outcome};
 use crate::{files, interrupt, native, out};
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use carronade_host::{HostFds, StoreError, inherited_fds, serve_from};
-use carronade_online::{Notice, Single};
+use carronade_online::{Notice, Single, SourceError};
+use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,7 +24,7 @@ const TICK_MILLIS: u32 = 100;
 pub fn run(args: &cli::Single) -> Outcome {
     interrupt::install()?;
     if args.native == args.server {
-        return Err(anyhow!("one of --server and --native is needed").into());
+        return Err(anyhow!("exactly one of --server and --native is needed").into());
     }
     let single = open(&args.proof)?;
     if args.native {
@@ -88,17 +90,20 @@ impl Drop for Ended<'_> {
 
 fn run_server(args: &cli::Proof, single: &Single) -> Outcome {
     let fds = inherited_fds()?;
-    let (done, gone) = (AtomicBool::new(false), AtomicBool::new(false));
+    let done = AtomicBool::new(false);
+    let mut gone = false;
     let served = thread::scope(|scope| {
         scope.spawn(|| {
             if watch(args, single, Some(&fds), &done) {
-                gone.store(true, Ordering::Relaxed);
                 single.stop();
             }
         });
         let mut find = |key: &[u8; 32]| match single.get(key) {
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(StoreError::Source(error.to_string())),
+            Err(error) => {
+                gone = matches!(error, SourceError::Stopped(_));
+                Err(StoreError::Source(error.to_string()))
+            }
         };
         let served = serve_from(&mut find, &mut |hint| single.hint(hint), &fds);
         done.store(true, Ordering::Relaxed);
@@ -106,16 +111,10 @@ fn run_server(args: &cli::Proof, single: &Single) -> Outcome {
     });
     tell(args, single)?;
     // A client that ended while it was waiting is no failure of ours.
-    if gone.load(Ordering::Relaxed) && stopped(&served) {
-        return Ok(());
+    if !gone {
+        served?;
     }
-    served?;
     Ok(())
-}
-
-/// Whether serving ended because the client went away in the middle.
-fn stopped<T>(served: &Result<T, carronade_host::ServeError>) -> bool {
-    matches!(served, Err(carronade_host::ServeError::Source(_)))
 }
 
 /// Waits until the work is done, or true when the client has gone. A signal ends the process:
@@ -146,8 +145,16 @@ fn tell(args: &cli::Proof, single: &Single) -> Outcome {
     if args.verbose > 0 {
         out::complain(&format!("host: {}", summary.line()));
     }
-    match &args.summary_file {
-        Some(path) => files::write_json(path, &summary),
-        None => Ok(()),
-    }
+    let Some(path) = &args.summary_file else {
+        return Ok(());
+    };
+    // Not by way of `files`, which writes nothing once a signal has come.
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let written =
+        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).and_then(|mut file| {
+            file.write_all(files::json_text(&summary)?.as_bytes())?;
+            Ok(file.persist(path)?)
+        });
+    written.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
 }

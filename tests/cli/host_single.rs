@@ -334,7 +334,8 @@ fn a_host_of_another_chain_ends() {
     let flags = online(&address);
     let flags = [&strs(&flags)[..], &["--l2-chain-id", "10"]].concat();
     let mut oracle = host(&sandbox, &flags, "said");
-    oracle.hint(b"l2-code 0x00").unwrap();
+    let hash = const_hex::encode_prefixed(keccak256(&value(1)));
+    oracle.hint(format!("l2-code {hash}").as_bytes()).unwrap();
     assert!(oracle.preimage(image(&value(1)).0).is_err());
     assert_eq!(
         oracle.shutdown().status.and_then(|status| status.code()),

@@ -12,6 +12,9 @@ use crate::hint::{Hint, Leads};
 /// How many hints are kept. A program asks for what a hint is about soon after it.
 const KEPT: usize = 128;
 
+/// How often a payload's witness is asked for again because something is not in it.
+const REPEATS: u32 = 3;
+
 /// Where the work for a hint is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
@@ -37,8 +40,25 @@ struct Job {
     state: State,
     /// In a row.
     failures: u32,
+    /// How often it was done again, since what it brought was not all.
+    repeats: u32,
     /// Why it failed last.
     error: Option<String>,
+}
+
+impl Job {
+    fn is_a_payload(&self) -> bool {
+        matches!(self.hint, Hint::Payload(..))
+    }
+
+    fn start(&mut self, again: bool) -> Outlook {
+        self.state = State::Running;
+        Outlook::Start {
+            id: self.id,
+            hint: self.hint.clone(),
+            again,
+        }
+    }
 }
 
 /// The hints that came last.
@@ -56,8 +76,15 @@ pub(crate) struct Jobs {
 /// What can be done about a key that is missing.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Outlook {
-    /// Begin the work for this hint.
-    Start(u64, Hint),
+    /// Begin the work for this hint; `again` if it was done, but did not bring what it should.
+    Start {
+        /// The job.
+        id: u64,
+        /// What it is about.
+        hint: Hint,
+        /// Whether to ask the node even if the store seems to have it all.
+        again: bool,
+    },
     /// Wait for what is under way, or until something can be tried again.
     Wait,
     /// All that hints led to is there, or cannot be had; why not.
@@ -101,6 +128,7 @@ impl Jobs {
             text: None,
             state: State::Noted,
             failures: 0,
+            repeats: 0,
             error: None,
         }
     }
@@ -179,14 +207,21 @@ impl Jobs {
                 State::Running => return Outlook::Wait,
                 State::Failed(again) if again > now => waits = true,
                 State::Noted | State::Failed(_) => {
-                    job.state = State::Running;
-                    return Outlook::Start(job.id, job.hint.clone());
+                    return job.start(false);
                 }
                 State::Done | State::Hopeless => {}
             }
         }
         if waits {
             return Outlook::Wait;
+        }
+        // Whether a witness is complete shows only when something is missing.
+        for place in &places {
+            let job = &mut self.list[*place];
+            if job.state == State::Done && job.repeats < REPEATS && job.is_a_payload() {
+                job.repeats += 1;
+                return job.start(true);
+            }
         }
         let jobs = places.iter().map(|place| &self.list[*place]);
         let mut reasons: Vec<_> = jobs.filter_map(|job| job.error.clone()).collect();
@@ -207,7 +242,7 @@ impl Jobs {
 
     fn is_a_payload_running(&self) -> bool {
         let mut jobs = self.list.iter();
-        jobs.any(|job| matches!(job.hint, Hint::Payload(..)) && job.state == State::Running)
+        jobs.any(|job| job.is_a_payload() && job.state == State::Running)
     }
 
     /// The hint that a key waits for, and why that has not come to anything yet.
@@ -260,7 +295,9 @@ mod tests {
     /// The id of the job to start, which must be for this hint.
     fn start(jobs: &mut Jobs, of: &PreimageKey, hint: &Hint) -> u64 {
         match jobs.outlook(of) {
-            Outlook::Start(id, found) if found == *hint => id,
+            Outlook::Start {
+                id, hint: found, ..
+            } if found == *hint => id,
             other => panic!("{other:?}"),
         }
     }
@@ -317,6 +354,21 @@ mod tests {
         assert_eq!(jobs.outlook(&key(1)), Outlook::Wait);
         jobs.end(id, refused());
         start(&mut jobs, &key(1), &node);
+    }
+
+    #[test]
+    fn a_witness_that_lacks_something_is_asked_for_again() {
+        let mut jobs = Jobs::default();
+        let payload = Hint::Payload(B256::ZERO, Vec::new());
+        jobs.note(&payload, String::new());
+        for time in 0..=REPEATS {
+            let Outlook::Start { id, again, .. } = jobs.outlook(&key(1)) else {
+                panic!("it is not asked for the time {time}");
+            };
+            assert_eq!(again, time > 0);
+            jobs.end(id, Ok(()));
+        }
+        assert_eq!(jobs.outlook(&key(1)), Outlook::Exhausted(Vec::new()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Finds pre-images by their hints at L1, beacon and L2 nodes.
 //!
-//! [`Single`] is a host for the proof of one chain: local keys, a store, and a [`Fetcher`] that
-//! turns hints into pre-images. It does what programs need from a host, [`Single::hint`] and
+//! [`Single`] is a host for the proof of one chain: local keys, a store, and what turns hints
+//! into pre-images. It does what programs need from a host, [`Single::hint`] and
 //! [`Single::get`], from any number of threads, whether the program is behind pipes, in a VM in
 //! this process, or native code in this process.
 //!
@@ -21,17 +21,20 @@ mod locals;
 mod node;
 mod precompile;
 mod single;
+mod source_error;
 mod statistics;
 mod trie;
+mod work;
 
 use std::sync::Arc;
 
 pub use fault::Fault;
-pub use fetch::{Endpoints, Fetcher};
+pub use fetch::Endpoints;
 pub use hint::{BlockId, Hint, Layer, Leads};
 pub use locals::Locals;
 pub use precompile::execute;
-pub use single::{Single, SourceError};
+pub use single::Single;
+pub use source_error::SourceError;
 pub use statistics::{Calls, Images, Summary};
 
 /// A key and its pre-image.

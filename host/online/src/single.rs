@@ -1,100 +1,21 @@
 //! A host for the proof of one chain.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use carronade_host::{Store, StoreError, check, show_hint, show_key};
+use carronade_host::{Store, show_hint};
 use carronade_program::key::{KeyType, PreimageKey};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Notice;
 use crate::fault::Fault;
 use crate::fetch::{Endpoints, Fetcher};
-use crate::hint::{Hint, Layer};
-use crate::jobs::{Jobs, Outlook};
+use crate::hint::Hint;
 use crate::locals::Locals;
-use crate::statistics::{Statistics, Summary, type_name};
-
-/// How often somebody who waits is told why.
-const TELL: Duration = Duration::from_secs(10);
-
-/// The longest sleep before it is looked whether to stop or to try again.
-const TICK: Duration = Duration::from_millis(50);
-
-/// Why there is no pre-image.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// The bytes are no key.
-    #[error("{} is no pre-image key: its type is unknown", show_key(.0))]
-    NoKey([u8; 32]),
-    /// A local key without a value.
-    #[error("no value for the local key {key}: it is {meaning}")]
-    NoLocal {
-        /// The key.
-        key: PreimageKey,
-        /// What it would stand for.
-        meaning: &'static str,
-    },
-    /// There are no nodes to ask.
-    #[error("no pre-image for {key} ({kind}) in the store, and no nodes to ask{}", after(.hint))]
-    Offline {
-        /// The key.
-        key: PreimageKey,
-        /// Its type's name.
-        kind: &'static str,
-        /// The last hint.
-        hint: Option<String>,
-    },
-    /// No hint says where to look.
-    #[error("no pre-image for {key} ({kind}), and no hint that leads to it{}", after(.hint))]
-    NoHint {
-        /// The key.
-        key: PreimageKey,
-        /// Its type's name.
-        kind: &'static str,
-        /// The last hint.
-        hint: Option<String>,
-    },
-    /// All that hints led to was got, and the pre-image is not there.
-    #[error("no pre-image for {key} ({kind}): what its hints lead to does not have it{}{}",
-        because(.reasons), after(.hint))]
-    Exhausted {
-        /// The key.
-        key: PreimageKey,
-        /// Its type's name.
-        kind: &'static str,
-        /// Why some of it could not be got.
-        reasons: Vec<String>,
-        /// The last hint.
-        hint: Option<String>,
-    },
-    /// What the host was told contradicts what the nodes have.
-    #[error("{0}")]
-    Settings(String),
-    /// The host was told to stop while it was waiting.
-    #[error("stopped while pre-image {0} was being looked for")]
-    Stopped(PreimageKey),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-fn after(hint: &Option<String>) -> String {
-    match hint {
-        Some(hint) => format!(" (last hint: `{hint}`)"),
-        None => " (no hint was received before)".to_owned(),
-    }
-}
-
-fn because(reasons: &[String]) -> String {
-    if reasons.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", reasons.join("; "))
-    }
-}
+use crate::source_error::SourceError;
+use crate::statistics::{Summary, type_name};
+use crate::work::{Inner, lock};
 
 /// A host for one run: local keys, a store, and, if it is online, nodes.
 ///
@@ -103,29 +24,6 @@ pub struct Single {
     inner: Arc<Inner>,
     /// `None` if it is offline.
     runtime: Option<Runtime>,
-}
-
-/// What the work in the background shares with the host.
-struct Inner {
-    locals: Locals,
-    store: Arc<dyn Store + Send + Sync>,
-    fetcher: Option<Fetcher>,
-    jobs: Mutex<Jobs>,
-    /// Told when something has been done for a job.
-    changed: Condvar,
-    last_hint: Mutex<Option<String>>,
-    /// Types of hints that nothing is known about, and wrong keys in the store: told once.
-    told: Mutex<BTreeSet<String>>,
-    stopped: AtomicBool,
-    /// Whether headers are being read ahead.
-    reads_back: AtomicBool,
-    statistics: Arc<Statistics>,
-    notice: Notice,
-}
-
-/// Locks; what the mutexes here guard is whole at any time.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Single {
@@ -259,186 +157,6 @@ impl Drop for Single {
         if let Some(runtime) = self.runtime.take() {
             // What is being stored is stored; what is being asked for is dropped.
             runtime.shutdown_timeout(Duration::from_secs(5));
-        }
-    }
-}
-
-impl Inner {
-    fn new(
-        locals: Locals,
-        store: Arc<dyn Store + Send + Sync>,
-        fetcher: Option<Fetcher>,
-        statistics: Arc<Statistics>,
-        notice: Notice,
-    ) -> Self {
-        Self {
-            locals,
-            store,
-            fetcher,
-            jobs: Mutex::default(),
-            changed: Condvar::new(),
-            last_hint: Mutex::default(),
-            told: Mutex::default(),
-            stopped: AtomicBool::new(false),
-            reads_back: AtomicBool::new(false),
-            statistics,
-            notice,
-        }
-    }
-
-    /// What the store has for a key.
-    fn look_up(&self, key: &PreimageKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let found = self.store.get(key.as_bytes())?;
-        if let Some(value) = &found {
-            check(key.as_bytes(), value)?;
-        }
-        Ok(found)
-    }
-
-    /// The same, but what is damaged counts as missing: it will be replaced.
-    fn look_up_again(&self, key: &PreimageKey) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.look_up(key) {
-            Err(error @ (StoreError::Wrong { .. } | StoreError::Hex { .. })) => {
-                self.tell_once(format!("{error}; it is fetched again"));
-                Ok(None)
-            }
-            other => other,
-        }
-    }
-
-    fn last_hint(&self) -> Option<String> {
-        lock(&self.last_hint).clone()
-    }
-
-    fn tell_once(&self, words: String) {
-        if lock(&self.told).insert(words.clone()) {
-            (self.notice)(&words);
-        }
-    }
-
-    /// Gets a key that is missing, by way of hints.
-    fn wait_for(
-        self: &Arc<Self>,
-        key: &PreimageKey,
-        runtime: &Runtime,
-    ) -> Result<Vec<u8>, SourceError> {
-        let began = Instant::now();
-        let mut told = began;
-        loop {
-            if self.stopped.load(Ordering::Relaxed) {
-                return Err(SourceError::Stopped(*key));
-            }
-            if let Some(value) = self.look_up_again(key)? {
-                return Ok(value);
-            }
-            let (outlook, seen) = {
-                let mut jobs = lock(&self.jobs);
-                (jobs.outlook(key), jobs.ended())
-            };
-            match outlook {
-                Outlook::Start(id, hint) => self.spawn(runtime, id, hint),
-                Outlook::Wait => {}
-                // The last work may have ended since the store was looked at.
-                hopeless => {
-                    let found = self.look_up_again(key)?;
-                    return found.ok_or_else(|| self.no_way(key, hopeless));
-                }
-            }
-            if told.elapsed() >= TELL {
-                told = Instant::now();
-                self.tell_trouble(key, began.elapsed());
-            }
-            let jobs = lock(&self.jobs);
-            let waiting = |jobs: &mut Jobs| jobs.ended() == seen;
-            drop(self.changed.wait_timeout_while(jobs, TICK, waiting));
-        }
-    }
-
-    fn no_way(&self, key: &PreimageKey, outlook: Outlook) -> SourceError {
-        let (key, hint) = (*key, self.last_hint());
-        let kind = type_name(key.as_bytes()[0]);
-        match outlook {
-            Outlook::Fatal(why) => SourceError::Settings(why),
-            Outlook::Exhausted(reasons) => SourceError::Exhausted {
-                key,
-                kind,
-                reasons,
-                hint,
-            },
-            _ => SourceError::NoHint { key, kind, hint },
-        }
-    }
-
-    fn tell_trouble(&self, key: &PreimageKey, waiting: Duration) {
-        let (hint, error) = lock(&self.jobs).trouble(key);
-        let kind = type_name(key.as_bytes()[0]);
-        let hint = hint.unwrap_or_default();
-        let error = error.unwrap_or_else(|| "no answer yet".to_owned());
-        let seconds = waiting.as_secs();
-        (self.notice)(&format!(
-            "waiting for pre-image {key} ({kind}) for {seconds} s, hint `{hint}`: {error}; \
-             trying on"
-        ));
-    }
-
-    /// Begins the work for a noted hint in the background.
-    fn start(self: &Arc<Self>, runtime: &Runtime, hint: &Hint) {
-        let id = lock(&self.jobs).begin(hint);
-        if let Some(id) = id {
-            self.spawn(runtime, id, hint.clone());
-        }
-    }
-
-    fn spawn(self: &Arc<Self>, runtime: &Runtime, id: u64, hint: Hint) {
-        let this = Arc::clone(self);
-        let work = runtime.spawn(async move {
-            match &this.fetcher {
-                Some(fetcher) => fetcher.fetch(&hint).await,
-                None => Ok(()),
-            }
-        });
-        let this = Arc::clone(self);
-        runtime.spawn(async move {
-            let ended = work.await;
-            let result = ended
-                .unwrap_or_else(|error| Err(Fault::Hint(format!("a fault of this host: {error}"))));
-            lock(&this.jobs).end(id, result);
-            this.changed.notify_all();
-        });
-    }
-
-    /// Reads headers ahead in the background, one batch at a time. Should it fail, whoever needs
-    /// them will ask.
-    fn read_back(self: &Arc<Self>, runtime: &Runtime, hint: Hint) {
-        if !matches!(hint, Hint::Header(Layer::L1, _))
-            || self.reads_back.swap(true, Ordering::Relaxed)
-        {
-            return;
-        }
-        let this = Arc::clone(self);
-        runtime.spawn(async move {
-            if let Some(fetcher) = &this.fetcher {
-                let _ = fetcher.read_back(&hint).await;
-            }
-            this.reads_back.store(false, Ordering::Relaxed);
-        });
-    }
-
-    /// Asks the nodes for their chains until they answer.
-    async fn check_chains(&self) {
-        let Some(fetcher) = &self.fetcher else { return };
-        let mut failures = 0;
-        while let Err(fault) = fetcher.check_chains().await {
-            if let Fault::Settings(why) = fault {
-                lock(&self.jobs).give_up(why);
-                self.changed.notify_all();
-                return;
-            }
-            failures += 1;
-            if failures == 1 {
-                (self.notice)(&format!("{fault}; trying on"));
-            }
-            tokio::time::sleep(crate::backoff::wait_after(failures)).await;
         }
     }
 }

@@ -1,0 +1,236 @@
+//! What a host does about a key that is missing, in the background and while somebody waits.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use carronade_host::{Store, StoreError, check};
+use carronade_program::key::PreimageKey;
+use tokio::runtime::Runtime;
+
+use crate::Notice;
+use crate::backoff::wait_after;
+use crate::fault::Fault;
+use crate::fetch::Fetcher;
+use crate::hint::{Hint, Layer};
+use crate::jobs::{Jobs, Outlook};
+use crate::locals::Locals;
+use crate::source_error::SourceError;
+use crate::statistics::{Statistics, type_name};
+
+/// How often somebody who waits is told why.
+const TELL: Duration = Duration::from_secs(10);
+
+/// How many different things are told once.
+const MOST_TOLD: usize = 1000;
+
+/// The longest sleep before it is looked whether to stop or to try again.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What the work in the background shares with the host.
+pub(crate) struct Inner {
+    pub(crate) locals: Locals,
+    pub(crate) store: Arc<dyn Store + Send + Sync>,
+    pub(crate) fetcher: Option<Fetcher>,
+    pub(crate) jobs: Mutex<Jobs>,
+    /// Told when something has been done for a job.
+    pub(crate) changed: Condvar,
+    pub(crate) last_hint: Mutex<Option<String>>,
+    /// Types of hints that nothing is known about, and wrong keys in the store: told once.
+    pub(crate) told: Mutex<BTreeSet<String>>,
+    pub(crate) stopped: AtomicBool,
+    /// Whether headers are being read ahead.
+    pub(crate) reads_back: AtomicBool,
+    pub(crate) statistics: Arc<Statistics>,
+    pub(crate) notice: Notice,
+}
+
+/// Locks; what the mutexes here guard is whole at any time.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inner {
+    pub(crate) fn new(
+        locals: Locals,
+        store: Arc<dyn Store + Send + Sync>,
+        fetcher: Option<Fetcher>,
+        statistics: Arc<Statistics>,
+        notice: Notice,
+    ) -> Self {
+        Self {
+            locals,
+            store,
+            fetcher,
+            jobs: Mutex::default(),
+            changed: Condvar::new(),
+            last_hint: Mutex::default(),
+            told: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            reads_back: AtomicBool::new(false),
+            statistics,
+            notice,
+        }
+    }
+
+    /// What the store has for a key.
+    pub(crate) fn look_up(&self, key: &PreimageKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.store.get(key.as_bytes())?;
+        if let Some(value) = &found {
+            check(key.as_bytes(), value)?;
+        }
+        Ok(found)
+    }
+
+    /// The same, but what is damaged counts as missing: it will be replaced.
+    pub(crate) fn look_up_again(&self, key: &PreimageKey) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.look_up(key) {
+            Err(error @ (StoreError::Wrong { .. } | StoreError::Hex { .. })) => {
+                self.tell_once(format!("{error}; it is fetched again"));
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    pub(crate) fn last_hint(&self) -> Option<String> {
+        lock(&self.last_hint).clone()
+    }
+
+    pub(crate) fn tell_once(&self, words: String) {
+        let mut told = lock(&self.told);
+        // A program that sends nonsense without end is told of its first pieces only.
+        if told.len() < MOST_TOLD && told.insert(words.clone()) {
+            drop(told);
+            (self.notice)(&words);
+        }
+    }
+
+    /// Gets a key that is missing, by way of hints.
+    pub(crate) fn wait_for(
+        self: &Arc<Self>,
+        key: &PreimageKey,
+        runtime: &Runtime,
+    ) -> Result<Vec<u8>, SourceError> {
+        let began = Instant::now();
+        let mut told = began;
+        loop {
+            if self.stopped.load(Ordering::Relaxed) {
+                return Err(SourceError::Stopped(*key));
+            }
+            if let Some(value) = self.look_up_again(key)? {
+                return Ok(value);
+            }
+            let (outlook, seen) = {
+                let mut jobs = lock(&self.jobs);
+                (jobs.outlook(key), jobs.ended())
+            };
+            match outlook {
+                Outlook::Start { id, hint, again } => self.spawn(runtime, id, hint, again),
+                Outlook::Wait => {}
+                // The last work may have ended since the store was looked at.
+                hopeless => {
+                    let found = self.look_up_again(key)?;
+                    return found.ok_or_else(|| self.no_way(key, hopeless));
+                }
+            }
+            if told.elapsed() >= TELL {
+                told = Instant::now();
+                self.tell_trouble(key, began.elapsed());
+            }
+            let jobs = lock(&self.jobs);
+            let waiting = |jobs: &mut Jobs| jobs.ended() == seen;
+            drop(self.changed.wait_timeout_while(jobs, TICK, waiting));
+        }
+    }
+
+    fn no_way(&self, key: &PreimageKey, outlook: Outlook) -> SourceError {
+        let (key, hint) = (*key, self.last_hint());
+        let kind = type_name(key.as_bytes()[0]);
+        match outlook {
+            Outlook::Fatal(why) => SourceError::Settings(why),
+            Outlook::Exhausted(reasons) => SourceError::Exhausted {
+                key,
+                kind,
+                reasons,
+                hint,
+            },
+            _ => SourceError::NoHint { key, kind, hint },
+        }
+    }
+
+    fn tell_trouble(&self, key: &PreimageKey, waiting: Duration) {
+        let (hint, error) = lock(&self.jobs).trouble(key);
+        let kind = type_name(key.as_bytes()[0]);
+        let hint = hint.unwrap_or_default();
+        let error = error.unwrap_or_else(|| "no answer yet".to_owned());
+        let seconds = waiting.as_secs();
+        (self.notice)(&format!(
+            "waiting for pre-image {key} ({kind}) for {seconds} s, hint `{hint}`: {error}; \
+             trying on"
+        ));
+    }
+
+    /// Begins the work for a noted hint in the background.
+    pub(crate) fn start(self: &Arc<Self>, runtime: &Runtime, hint: &Hint) {
+        let id = lock(&self.jobs).begin(hint);
+        if let Some(id) = id {
+            self.spawn(runtime, id, hint.clone(), false);
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, runtime: &Runtime, id: u64, hint: Hint, again: bool) {
+        let this = Arc::clone(self);
+        let work = runtime.spawn(async move {
+            match &this.fetcher {
+                Some(fetcher) if again => fetcher.fetch_again(&hint).await,
+                Some(fetcher) => fetcher.fetch(&hint).await,
+                None => Ok(()),
+            }
+        });
+        let this = Arc::clone(self);
+        runtime.spawn(async move {
+            let ended = work.await;
+            let result = ended
+                .unwrap_or_else(|error| Err(Fault::Hint(format!("a fault of this host: {error}"))));
+            lock(&this.jobs).end(id, result);
+            this.changed.notify_all();
+        });
+    }
+
+    /// Reads headers ahead in the background, one batch at a time. Should it fail, whoever needs
+    /// them will ask.
+    pub(crate) fn read_back(self: &Arc<Self>, runtime: &Runtime, hint: Hint) {
+        if !matches!(hint, Hint::Header(Layer::L1, _))
+            || self.reads_back.swap(true, Ordering::Relaxed)
+        {
+            return;
+        }
+        let this = Arc::clone(self);
+        runtime.spawn(async move {
+            if let Some(fetcher) = &this.fetcher {
+                let _ = fetcher.read_back(&hint).await;
+            }
+            this.reads_back.store(false, Ordering::Relaxed);
+        });
+    }
+
+    /// Asks the nodes for their chains until they answer.
+    pub(crate) async fn check_chains(&self) {
+        let Some(fetcher) = &self.fetcher else { return };
+        let mut failures = 0;
+        while let Err(fault) = fetcher.check_chains().await {
+            if let Fault::Settings(why) = fault {
+                lock(&self.jobs).give_up(why);
+                self.changed.notify_all();
+                return;
+            }
+            failures += 1;
+            if failures == 1 {
+                (self.notice)(&format!("{fault}; trying on"));
+            }
+            tokio::time::sleep(wait_after(failures)).await;
+        }
+    }
+}
