@@ -103,7 +103,8 @@ fn tell_step(
     let Some(own) = own else {
         return Ok(());
     };
-    let machine = own.seek(step).map_err(trace::failure)?;
+    own.seek(step).map_err(trace::failure)?;
+    let machine = own.whole().map_err(trace::failure)?;
     let pc = machine.state().thread().map_or(0, |thread| thread.pc);
     for line in code_around(machine.memory(), pc, metadata) {
         say!("{line}");
@@ -115,9 +116,16 @@ fn tell_step(
 }
 
 fn tell_difference(left: &mut Trace, right: &mut Trace, step: u64, metadata: &Metadata) -> Outcome {
-    let left = left.seek(step).map_err(trace::failure)?;
-    let right = right.seek(step).map_err(trace::failure)?;
-    let sides = [left, right].map(|machine| (machine.state(), machine.memory()));
+    let sides = [left, right].map(|trace| {
+        trace.seek(step)?;
+        trace.whole()
+    });
+    let [left, right] = sides;
+    let sides = [
+        left.map_err(trace::failure)?,
+        right.map_err(trace::failure)?,
+    ];
+    let sides = sides.map(|machine| (machine.state(), machine.memory()));
     for line in diff::differences(sides[0], sides[1], metadata) {
         say!("after it: {line}");
     }
@@ -184,7 +192,8 @@ impl Side {
                 (folder.path().to_string_lossy().into_owned(), Some(folder))
             }
         };
-        let start = files::read_state(Path::new(words))?;
+        let file = Path::new(words);
+        let start = (files::read_state(file)?, file);
         let host = SharedOracle::start(&args.host)?;
         let engine = trace::maker(engine, &args.translation, logger);
         let inputs = trace::inputs(None, &args.host);

@@ -78,18 +78,19 @@ pub fn open(args: &cli::Traced, host: &SharedOracle, logger: &Logger) -> Outcome
         bytes: args.store.store_limit,
         ..Options::default()
     };
-    open_at(start, &place, inputs, world, engine, options)
+    let file = &args.input;
+    open_at((start, file), &place, inputs, world, engine, options)
 }
 
 /// A host, and where the guest's output goes.
 pub type World = (Box<dyn PreimageOracle + Send>, Box<dyn GuestOutput + Send>);
 
-/// The trace from a state on, over a store.
+/// The trace from a state on, which is read from its file again if need be, over a store.
 ///
 /// # Errors
 /// When it cannot be opened.
 pub fn open_at(
-    (state, mut memory): (State, Memory),
+    ((state, mut memory), file): ((State, Memory), &Path),
     place: &str,
     inputs: Hash,
     (oracle, output): World,
@@ -106,6 +107,8 @@ pub fn open_at(
     let trace = Trace::open(start, oracle, output, store, engine, options);
     let mut trace = trace.map_err(failure)?;
     trace.interrupt_when(interrupt::requested);
+    let file = file.to_owned();
+    trace.begin_again_with(move || Ok(files::read_state(&file)?));
     Ok(trace)
 }
 
@@ -231,7 +234,8 @@ fn warn_of_end(trace: &Trace, step: u64, logger: &Logger) {
 
 fn export(trace: &mut Trace, args: &cli::TraceExport) -> Outcome {
     for step in sorted(&args.at) {
-        let machine = trace.seek(step).map_err(failure)?;
+        trace.seek(step).map_err(failure)?;
+        let machine = trace.whole().map_err(failure)?;
         let path = files::name_of_step(&args.snapshot_fmt, step);
         files::write_state(&path, machine.state(), machine.memory())?;
     }

@@ -14,6 +14,7 @@
 //! the next one to thin goes on with step 3.
 
 mod bridge;
+mod damaged;
 mod marks;
 pub(crate) mod policy;
 #[cfg(test)]

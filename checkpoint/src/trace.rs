@@ -25,6 +25,16 @@ struct Shared {
     id: TraceId,
     options: Options,
     cache: Mutex<Cache>,
+    damaged: Mutex<Damaged>,
+}
+
+/// Edges that were sound when they were opened, and not when they were read.
+#[derive(Default)]
+pub(crate) struct Damaged {
+    /// Found since somebody looked here last.
+    pub found: BTreeSet<EdgeName>,
+    /// Those that could not be removed: no way leads over them.
+    pub left_out: BTreeSet<EdgeName>,
 }
 
 impl TraceStore {
@@ -35,6 +45,7 @@ impl TraceStore {
             id,
             options,
             cache,
+            damaged: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -73,6 +84,14 @@ impl TraceStore {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What was found damaged.
+    pub(crate) fn damaged(&self) -> MutexGuard<'_, Damaged> {
+        self.shared
+            .damaged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The path of a folder of this trace.
     pub(crate) fn folder(&self, kind: &str) -> String {
         format!("{}/{kind}", self.id())
@@ -97,10 +116,11 @@ impl TraceStore {
             marks.insert(name, mark);
         }
         let names = self.backend().list(&self.folder("edges"))?;
-        let edges: BTreeSet<_> = names
+        let mut edges: BTreeSet<_> = names
             .iter()
             .filter_map(|name| EdgeName::parse(name))
             .collect();
+        edges.retain(|name| !self.damaged().left_out.contains(name));
         self.cache().keep(|name| edges.contains(name));
         Ok(Graph { edges, marks })
     }

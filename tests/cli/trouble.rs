@@ -255,3 +255,61 @@ fn without_a_host_damage_is_an_error_at_worst() {
         never_wrong(&sandbox, false);
     }
 }
+
+/// The edges of the store.
+fn edges(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let files = files_below(&sandbox.path("store")).into_iter();
+    let edges = files.filter(|file| file.parent().unwrap().ends_with("edges"));
+    edges.collect()
+}
+
+#[test]
+fn damage_that_a_run_meets_half_way_is_mended() {
+    let sandbox = Sandbox::new();
+    let benches = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/guests/elf");
+    sandbox.write("mixed.elf", unpack(&benches.join("mixed.elf.gz")));
+    let load = ["load-elf", "--type", "multithreaded64-5", "--path"];
+    let load = [&load[..], &["mixed.elf", "--out", "pre.bin.gz"]].concat();
+    sandbox.call(&load).expect(0);
+    let trace = |words: &[&str]| {
+        let line = ["--input", "pre.bin.gz", "--store", "store"];
+        sandbox.call(&[&["trace"], words, &line].concat()).expect(0)
+    };
+    trace(&["end"]);
+    let [store, sound] = ["store", "sound"].map(|name| sandbox.path(name));
+    copy(&store, &sound);
+    let hash = ["hash", "--at", "1400000000"];
+    let wanted = trace(&hash).stdout;
+    let run = |name: &str, store: &[&str]| {
+        let line = ["--input", "pre.bin.gz", "--output", "", "--debug-info"];
+        let line = [&["run", "--meta", ""], &line[..], &[name], store].concat();
+        let ran = sandbox.call(&line).expect(0);
+        let guest = ran
+            .stderr
+            .lines()
+            .filter(|line| line.contains("module=guest"));
+        (
+            guest.map(str::to_owned).collect::<Vec<_>>(),
+            sandbox.json(name),
+        )
+    };
+    let plain = run("plain.json", &[]);
+    let all = edges(&sandbox);
+    let root = all.last().unwrap();
+    let flip = |file: &Path, tenth: usize| {
+        let name = file.strip_prefix(&store).unwrap();
+        let mut bytes = fs::read(sound.join(name)).unwrap();
+        let at = bytes.len() * tenth / 10;
+        bytes[at] ^= 1;
+        fs::remove_dir_all(&store).unwrap();
+        copy(&sound, &store);
+        fs::write(file, bytes).unwrap();
+    };
+    for (edge, tenth) in [(root, 5), (root, 1), (&all[all.len() / 2], 5)] {
+        flip(edge, tenth);
+        assert_eq!(trace(&hash).stdout, wanted);
+        flip(edge, tenth);
+        assert_eq!(run("stored.json", &["--store", "store"]), plain);
+    }
+}
+

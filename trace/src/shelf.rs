@@ -93,14 +93,14 @@ impl Shelf {
         next.map(|(step, _)| *step)
     }
 
-    /// Opens a checkpoint; if it has been thinned away meanwhile, one before it.
+    /// Opens a checkpoint; if it has been thinned away meanwhile, one before it, if there
+    /// is one.
     ///
     /// # Errors
-    /// When there is none, or the store cannot be read.
-    pub fn open(&mut self, step: u64) -> Result<Checkpoint, TraceError> {
+    /// When the store cannot be read.
+    pub fn open(&mut self, step: u64) -> Result<Option<Checkpoint>, TraceError> {
         self.flush()?;
-        let opened = self.store.open_nearest(step)?;
-        opened.ok_or(TraceError::Before(step))
+        Ok(self.store.open_nearest(step)?)
     }
 
     /// Thins the checkpoints to a number or a size.
