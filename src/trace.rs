@@ -97,10 +97,7 @@ pub fn open_at(
     engine: Engine,
     options: Options,
 ) -> Outcome<Trace> {
-    let start = Point {
-        step: state.step,
-        state_hash: state_hash(&state.witness(&memory.root())),
-    };
+    let start = point(&state, &mut memory);
     let store = Store::open(place, &Default::default())?;
     let store = find(&store, start, inputs)?;
     let start = (state, memory);
@@ -110,6 +107,14 @@ pub fn open_at(
     let file = file.to_owned();
     trace.begin_again_with(move || Ok(files::read_state(&file)?));
     Ok(trace)
+}
+
+/// Where a state is in its trace.
+pub fn point(state: &State, memory: &mut Memory) -> Point {
+    Point {
+        step: state.step,
+        state_hash: state_hash(&state.witness(&memory.root())),
+    }
 }
 
 /// The trace that a state belongs to: one that has a checkpoint there, or a new one.
