@@ -28,6 +28,9 @@ pub fn run(command: &cli::Trace, as_json: bool, logger: &Logger) -> Outcome {
     | cli::Trace::Export(cli::TraceExport { traced, .. })
     | cli::Trace::End(traced)
     | cli::Trace::List(traced)) = command;
+    if let cli::Trace::List(args) = command {
+        return list(args, as_json);
+    }
     check_names(command)?;
     let host = SharedOracle::start(&traced.host)?;
     let result = open(traced, &host, logger).and_then(|mut trace| {
@@ -35,8 +38,7 @@ pub fn run(command: &cli::Trace, as_json: bool, logger: &Logger) -> Outcome {
             cli::Trace::Hash(args) => hashes(&mut trace, &args.at, as_json),
             cli::Trace::Witness(args) => witnesses(&mut trace, args, logger),
             cli::Trace::Export(args) => export(&mut trace, args),
-            cli::Trace::End(_) => end(&mut trace, as_json),
-            cli::Trace::List(_) => list(&mut trace, as_json),
+            cli::Trace::End(_) | cli::Trace::List(_) => end(&mut trace, as_json),
         }?;
         trace.flush().map_err(failure)
     });
@@ -261,9 +263,13 @@ fn end(trace: &mut Trace, as_json: bool) -> Outcome {
     Ok(())
 }
 
-fn list(trace: &mut Trace, as_json: bool) -> Outcome {
-    trace.flush().map_err(failure)?;
-    let checkpoints = trace.store().checkpoints();
+/// Only looks: neither a folder nor a checkpoint is made, and no host is started.
+fn list(args: &cli::Traced, as_json: bool) -> Outcome {
+    let store = open_existing(&store_place(&args.store)?)?;
+    let (state, mut memory) = files::read_state(&args.input)?;
+    let inputs = inputs(args.store.inputs.as_deref(), &args.host);
+    let store = find(&store, point(&state, &mut memory), inputs)?;
+    let checkpoints = store.checkpoints();
     for point in checkpoints.context("cannot read the store")? {
         let hash = const_hex::encode_prefixed(point.state_hash);
         if as_json {
