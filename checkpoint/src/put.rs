@@ -61,11 +61,15 @@ impl TraceStore {
         bytes: Vec<u8>,
     ) -> Result<()> {
         let path = self.edge_path(name);
-        if self.backend().create(&path, &bytes)? || self.has(name, from, to)? {
-            return Ok(());
+        if !self.backend().create(&path, &bytes)? {
+            if self.has(name, from, to)? {
+                return Ok(());
+            }
+            self.cache().forget(name);
+            self.backend().replace(&path, &bytes)?;
         }
-        self.cache().forget(name);
-        self.backend().replace(&path, &bytes)
+        self.add_written(bytes.len() as u64);
+        Ok(())
     }
 
     /// Whether there is a sound object of this name, which then survives a power cut.

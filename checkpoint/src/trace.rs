@@ -8,6 +8,7 @@ use crate::graph::{Graph, Mark};
 use crate::name::{EdgeName, Hash, TraceId};
 use crate::store::Options;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -26,6 +27,8 @@ struct Shared {
     options: Options,
     cache: Mutex<Cache>,
     damaged: Mutex<Damaged>,
+    /// Bytes of edges that were written here.
+    written: AtomicU64,
 }
 
 /// Edges that were sound when they were opened, and not when they were read.
@@ -46,6 +49,7 @@ impl TraceStore {
             options,
             cache,
             damaged: Mutex::default(),
+            written: AtomicU64::new(0),
         };
         Self {
             shared: Arc::new(shared),
@@ -82,6 +86,24 @@ impl TraceStore {
             .cache
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many bytes the trace's edges take, as a listing tells.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn weigh(&self) -> Result<u64> {
+        self.backend().weigh(&self.folder("edges"))
+    }
+
+    /// How many bytes of edges were written over this and its clones.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.shared.written.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_written(&self, bytes: u64) {
+        self.shared.written.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// What was found damaged.

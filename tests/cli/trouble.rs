@@ -313,3 +313,27 @@ fn damage_that_a_run_meets_half_way_is_mended() {
     }
 }
 
+#[test]
+fn a_store_keeps_to_its_limit_with_short_processes() {
+    let sandbox = Sandbox::new();
+    let size = || {
+        let sizes = edges(&sandbox).into_iter();
+        sizes
+            .map(|file| fs::metadata(file).unwrap().len())
+            .sum::<u64>()
+    };
+    about(&sandbox, "oracle", &["trace", "hash", "--at", "0"]).expect(0);
+    // Room for the root edge and for some that follow.
+    let limit = size() + 150_000;
+    let most = limit.to_string();
+    for n in 1..15 {
+        let [at, stop] = [n * 1_000_000, n * 1_000_000 + 1].map(|step| format!("={step}"));
+        let words = ["run", "--meta", "", "--output", "", "--debug-info", ""];
+        let flags = ["--snapshot-fmt", "x.bin", "--store-limit", &most];
+        let steps = ["--snapshot-at", &at, "--stop-at", &stop];
+        about(&sandbox, "oracle", &[&words[..], &flags, &steps].concat()).expect(0);
+    }
+    assert!(size() <= limit, "{} of {limit}", size());
+    assert!(edges(&sandbox).len() > 2);
+}
+

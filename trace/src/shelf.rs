@@ -18,6 +18,8 @@ pub struct Shelf {
     writer: Writer,
     store: TraceStore,
     points: BTreeMap<u64, Hash>,
+    /// What the checkpoints took when that was looked at, and what had been written then.
+    weighed: (u64, u64),
     /// The last checkpoint: every pre-image of the trace so far was read on the way there.
     latest: Latest,
 }
@@ -32,6 +34,7 @@ impl Shelf {
     pub fn new(store: TraceStore) -> Result<Self, TraceError> {
         let mut shelf = Self {
             writer: Writer::new(store.clone()),
+            weighed: (store.weigh()?, store.written()),
             store,
             points: BTreeMap::new(),
             latest: Arc::default(),
@@ -111,6 +114,13 @@ impl Shelf {
         self.flush()?;
         self.store.thin(&Policy { limit, dense: 0 }, asked)?;
         self.refresh()
+    }
+
+    /// How many bytes the checkpoints take, but for what others have written meanwhile.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        let (then, written) = self.weighed;
+        then + (self.store.written() - written)
     }
 
     /// Whether a checkpoint is there for others to go on from.

@@ -38,8 +38,8 @@ pub struct Options {
     pub gain: u64,
     /// How many checkpoints are kept at most.
     pub checkpoints: usize,
-    /// How many bytes they may take in the store: looked at now and then, so that it may
-    /// be somewhat more for a time.
+    /// How many bytes they may take in the store; what is just being written may come on
+    /// top for a time, and what others write meanwhile.
     pub bytes: u64,
     /// Whether to show the guest's output and to count as if every step were executed
     /// here, also where a checkpoint saves it.
@@ -86,9 +86,6 @@ fn sound<T>(note: Result<Option<T>, StoreError>) -> Result<Option<T>, StoreError
     }
 }
 
-/// After how many checkpoints their bytes are counted.
-const WEIGHED: u64 = 32;
-
 /// Steps between looks at whether to go on.
 const SLICE: u64 = 50_000_000;
 
@@ -113,8 +110,8 @@ pub struct Trace {
     asked: Vec<u64>,
     executed: u64,
     pace: Pace,
-    /// How many checkpoints were made.
-    made: u64,
+    /// How many bytes of checkpoints are too many.
+    heavy: u64,
     interrupted: Box<dyn Fn(Progress) -> bool + Send>,
 }
 
@@ -166,7 +163,7 @@ impl Trace {
             asked: Vec::new(),
             executed: 0,
             pace: Pace::default(),
-            made: 0,
+            heavy: options.bytes,
             interrupted: Box::new(|_| false),
         })
     }
@@ -373,7 +370,8 @@ impl Trace {
     /// # Errors
     /// When one could not be written.
     pub fn flush(&mut self) -> Result<(), TraceError> {
-        self.shelf.flush()
+        self.shelf.flush()?;
+        self.thin()
     }
 
     /// The machine where it is.
@@ -486,7 +484,6 @@ impl Trace {
         self.before.join(&counted);
         let cost = cpu_time().saturating_sub(began);
         self.pace.made(cost + self.shelf.last_cost());
-        self.made += 1;
         self.thin()?;
         Ok(hash)
     }
@@ -497,9 +494,12 @@ impl Trace {
             let limit = Limit::Checkpoints(self.options.checkpoints * 3 / 4);
             self.shelf.thin(limit, &self.asked)?;
         }
-        if self.made.is_multiple_of(WEIGHED) {
-            let limit = Limit::Bytes(self.options.bytes);
-            self.shelf.thin(limit, &self.asked)?;
+        if self.shelf.weight() > self.heavy {
+            let most = self.options.bytes;
+            self.shelf.thin(Limit::Bytes(most), &self.asked)?;
+            // If what must stay is too much, it is not looked at again with every checkpoint.
+            let left = self.shelf.weight();
+            self.heavy = if left > most { left + left / 8 } else { most };
         }
         Ok(())
     }

@@ -102,6 +102,16 @@ impl Backend for Folder {
         Ok(if_there(listed)?.unwrap_or_default())
     }
 
+    fn weigh(&self, folder: &str) -> Result<u64> {
+        let weighed = self.at(folder, |folder| {
+            // What goes meanwhile has no weight.
+            let size = |file: fs::DirEntry| Some(file.metadata().ok()?.len());
+            let files = fs::read_dir(folder)?.flatten();
+            Ok(files.filter_map(size).sum())
+        });
+        Ok(if_there(weighed)?.unwrap_or_default())
+    }
+
     fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>> {
         let open = |path: &String| {
             self.expect_file(path)?;
