@@ -89,3 +89,25 @@ fn a_server_begins_again_when_its_store_is_gone() {
     }
 }
 
+#[test]
+fn clients_that_say_nothing_do_not_keep_others_out() {
+    let sandbox = Sandbox::new();
+    spinner(&sandbox);
+    let server = Server::start(&sandbox, "program.bin", &[]);
+    let connect = |_| {
+        let mut stream = UnixStream::connect(&server.socket).unwrap();
+        stream.write_all(b"GET /hea").unwrap();
+        stream
+    };
+    // Some more wait to be accepted.
+    let idle: Vec<_> = (0..300).map(connect).collect();
+    assert_eq!(server.get("/health").status, 200);
+    for mut stream in idle {
+        let patience = std::time::Duration::from_secs(60);
+        stream.set_read_timeout(Some(patience)).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert!(answer.is_empty() || Reply::of(&answer).unwrap().status == 408);
+    }
+    assert_eq!(server.get("/health").status, 200);
+}
