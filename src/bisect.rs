@@ -5,7 +5,7 @@ use crate::failure::{Failure, Outcome};
 use crate::log::Logger;
 use crate::oracle::SharedOracle;
 use crate::proof::Proof;
-use crate::{cli, diff, files, say, trace};
+use crate::{cli, diff, files, say, shell, trace};
 use anyhow::{Context, Result, anyhow, bail};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::image::Metadata;
@@ -223,18 +223,17 @@ impl Claims for Side {
 
 /// What a command prints for a step.
 fn ask(command: &str, step: u64) -> Result<Hash> {
-    let output = Command::new("sh")
+    let mut shell = Command::new("sh");
+    shell
         .arg("-c")
         .arg(command)
         .env("STEP", OsString::from(step.to_string()))
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start sh")?;
-    if !output.status.success() {
-        bail!("`{command}` failed for step {step}: {}", output.status);
+        .stdin(Stdio::null());
+    let (status, output) = shell::output(shell)?;
+    if !status.success() {
+        bail!("`{command}` failed for step {step}: {status}");
     }
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output);
     let word = text.split_whitespace().next_back().unwrap_or_default();
     const_hex::decode_to_array(word)
         .with_context(|| format!("`{command}` printed no state hash for step {step}: {word:?}"))

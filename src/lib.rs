@@ -26,6 +26,7 @@ pub mod out;
 pub mod proof;
 pub mod run;
 pub mod serve;
+pub mod shell;
 pub mod statistics;
 pub mod trace;
 pub mod version;

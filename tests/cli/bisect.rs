@@ -116,3 +116,31 @@ fn two_commands_are_compared() {
         .expect(0);
     assert_eq!(ran.stdout, "the traces are equal from step 0 to 3\n");
 }
+
+#[test]
+fn a_signal_ends_a_side_that_is_a_command_too() {
+    for signal in ["INT", "TERM"] {
+        let sandbox = Sandbox::new();
+        let pre = prestate("hello");
+        // Something that the command has started, too.
+        let side = "sh:sleep 1000 & echo $! > pid; wait";
+        let running = sandbox.spawn(&["bisect", "--left", side, "--right", &pre]);
+        let pid = || fs::read_to_string(sandbox.path("pid")).unwrap_or_default();
+        wait_until("the command runs", || pid().ends_with('\n'));
+        let began = std::time::Instant::now();
+        running.signal(signal);
+        let ran = running.finish().expect(130);
+        assert!(
+            ran.stderr.ends_with("command interrupted\n"),
+            "{}",
+            ran.stderr
+        );
+        assert!(began.elapsed() < std::time::Duration::from_secs(5));
+        let process = format!("/proc/{}/stat", pid().trim());
+        wait_until("what it has started has ended", || {
+            // A zombie has ended: who looks after orphans may be slow to.
+            fs::read_to_string(&process).map_or(true, |stat| stat.contains(") Z "))
+        });
+    }
+}
+
