@@ -198,7 +198,8 @@ impl Side {
         let engine = trace::maker(engine, &args.translation, logger);
         let inputs = trace::inputs(None, &args.host);
         let world: trace::World = (Box::new(host.clone()), Box::new(NoOutput));
-        let trace = trace::open_at(start, &place, inputs, world, engine, Options::default())?;
+        let mut trace = trace::open_at(start, &place, inputs, world, engine, Options::default())?;
+        trace::warn_of_writing(&mut trace, logger);
         Ok(Self::Trace(Box::new(trace), host, folder))
     }
 

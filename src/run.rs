@@ -128,6 +128,7 @@ fn driver(
             engine,
             options,
         )?;
+        trace::warn_of_writing(&mut trace, &logger);
         let served = Served::find(&place, &trace, &logger);
         return Ok(Driver::Traced(Box::new(trace), served));
     }

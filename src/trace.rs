@@ -1,7 +1,7 @@
 //! `trace`: state hashes, proofs and states of any steps, over a checkpoint store.
 
 use crate::failure::{Failure, Outcome};
-use crate::log::Logger;
+use crate::log::{Level, Logger};
 use crate::oracle::{SharedOracle, is_interruption};
 use crate::proof::{Proof, warn_of_missing};
 use crate::{cli, engine, files, interrupt, say};
@@ -34,6 +34,7 @@ pub fn run(command: &cli::Trace, as_json: bool, logger: &Logger) -> Outcome {
     check_names(command)?;
     let host = SharedOracle::start(&traced.host)?;
     let result = open(traced, &host, logger).and_then(|mut trace| {
+        warn_of_writing(&mut trace, logger);
         match command {
             cli::Trace::Hash(args) => hashes(&mut trace, &args.at, as_json),
             cli::Trace::Witness(args) => witnesses(&mut trace, args, logger),
@@ -109,6 +110,17 @@ pub fn open_at(
     let file = file.to_owned();
     trace.begin_again_with(move || Ok(files::read_state(&file)?));
     Ok(trace)
+}
+
+/// Goes on without writing checkpoints if they cannot be written, with a warning: answers
+/// are not held back for their sake.
+pub fn warn_of_writing(trace: &mut Trace, logger: &Logger) {
+    let logger = logger.clone();
+    trace.forgive_writing(move |error| {
+        let fields = [("module", "vm".into()), ("err", error.to_string().into())];
+        let message = "Checkpoints cannot be written, going on without";
+        logger.log(Level::Warn, message, &fields);
+    });
 }
 
 /// Where a state is in its trace.

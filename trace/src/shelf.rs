@@ -6,7 +6,7 @@
 use crate::error::TraceError;
 use crate::world::Known;
 use crate::writer::{Draft, Job, Writer};
-use carronade_checkpoint::{Checkpoint, Limit, Point, Policy, TraceStore};
+use carronade_checkpoint::{Checkpoint, Error as StoreError, Limit, Point, Policy, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::oracle::OracleError;
 use std::collections::BTreeMap;
@@ -20,9 +20,16 @@ pub struct Shelf {
     points: BTreeMap<u64, Hash>,
     /// What the checkpoints took when that was looked at, and what had been written then.
     weighed: (u64, u64),
+    /// Who is told when nothing can be written, so that answers go on without.
+    lenient: Option<Told>,
+    /// Whether that has happened.
+    broken: bool,
     /// The last checkpoint: every pre-image of the trace so far was read on the way there.
     latest: Latest,
 }
+
+/// Who is told of an error.
+pub type Told = Box<dyn Fn(&TraceError) + Send>;
 
 type Latest = Arc<Mutex<Option<Checkpoint>>>;
 
@@ -37,6 +44,8 @@ impl Shelf {
             weighed: (store.weigh()?, store.written()),
             store,
             points: BTreeMap::new(),
+            lenient: None,
+            broken: false,
             latest: Arc::default(),
         };
         shelf.refresh()?;
@@ -49,11 +58,39 @@ impl Shelf {
     /// When the store cannot be read.
     pub fn refresh(&mut self) -> Result<(), TraceError> {
         self.flush()?;
+        self.list()
+    }
+
+    fn list(&mut self) -> Result<(), TraceError> {
         let points = self.store.checkpoints()?.into_iter();
         self.points = points.map(|point| (point.step, point.state_hash)).collect();
         let latest = self.store.open_nearest(u64::MAX)?;
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
         Ok(())
+    }
+
+    /// From the first failure to write on, nothing is written any more, and somebody is told
+    /// of it, instead of errors for all questions.
+    pub fn forgive(&mut self, told: Told) {
+        self.lenient = Some(told);
+    }
+
+    /// Whether nothing is written any more.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Something could not be written.
+    fn give_up(&mut self, error: TraceError) -> Result<(), TraceError> {
+        // That the store contradicts a run is not for its disk's sake.
+        let contradicts = matches!(error, TraceError::Store(StoreError::Conflict { .. }));
+        match &self.lenient {
+            Some(told) if !contradicts => told(&error),
+            _ => return Err(error),
+        }
+        self.broken = true;
+        self.list()
     }
 
     /// The store.
@@ -112,7 +149,13 @@ impl Shelf {
     /// When the store cannot be read or written.
     pub fn thin(&mut self, limit: Limit, asked: &[u64]) -> Result<(), TraceError> {
         self.flush()?;
-        self.store.thin(&Policy { limit, dense: 0 }, asked)?;
+        if self.broken {
+            return Ok(());
+        }
+        match self.store.thin(&Policy { limit, dense: 0 }, asked) {
+            Ok(thinned) => self.weighed = (thinned.bytes, self.store.written()),
+            Err(error) => self.give_up(error.into())?,
+        }
         self.refresh()
     }
 
@@ -138,8 +181,10 @@ impl Shelf {
     /// When an earlier one could not be written.
     pub fn put(&mut self, draft: Draft) -> Result<(), TraceError> {
         let to = draft.to;
-        self.writer.write(Job::Checkpoint(Box::new(draft)))?;
-        self.points.insert(to.step, to.state_hash);
+        self.note(Job::Checkpoint(Box::new(draft)))?;
+        if !self.broken {
+            self.points.insert(to.step, to.state_hash);
+        }
         Ok(())
     }
 
@@ -154,7 +199,13 @@ impl Shelf {
     /// # Errors
     /// When that could not be written.
     pub fn note(&mut self, job: Job) -> Result<(), TraceError> {
-        self.writer.write(job)
+        if self.broken {
+            return Ok(());
+        }
+        match self.writer.write(job) {
+            Err(error) => self.give_up(error),
+            written => written,
+        }
     }
 
     /// Waits until all that was added is in the store.
@@ -162,10 +213,15 @@ impl Shelf {
     /// # Errors
     /// When something could not be written.
     pub fn flush(&mut self) -> Result<(), TraceError> {
-        for lost in self.writer.flush()? {
-            self.points.remove(&lost.step);
+        match self.writer.flush() {
+            Ok(lost) => {
+                for point in lost {
+                    self.points.remove(&point.step);
+                }
+                Ok(())
+            }
+            Err(error) => self.give_up(error),
         }
-        Ok(())
     }
 }
 

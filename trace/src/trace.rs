@@ -168,6 +168,12 @@ impl Trace {
         })
     }
 
+    /// From the first failure to write on, checkpoints are not written any more, and somebody
+    /// is told of it once. Else it is an error, and answers are withheld.
+    pub fn forgive_writing(&mut self, told: impl Fn(&TraceError) + Send + 'static) {
+        self.shelf.forgive(Box::new(told));
+    }
+
     /// Ends long runs with [`TraceError::Interrupted`] when `interrupted` says so.
     pub fn interrupt_when(&mut self, interrupted: impl Fn() -> bool + Send + 'static) {
         self.observe(move |_| interrupted());
@@ -446,7 +452,7 @@ impl Trace {
         ran?;
         if exited {
             self.finish()
-        } else if step == node || step == grid && self.is_due() {
+        } else if step == node || step == grid && !self.shelf.is_broken() && self.is_due() {
             self.checkpoint().map(drop)
         } else {
             Ok(())
