@@ -35,14 +35,12 @@ pub fn run(args: &cli::Bisect, logger: &Logger) -> Outcome {
     if !args.proof_fmt.is_empty() && args.proof_fmt != "-" {
         files::check_place(&files::name_of_step(&args.proof_fmt, 0))?;
     }
-    let mut left = Side::open(&args.left, &args.left_store, args.left_engine, args, logger)?;
-    let mut right = Side::open(
-        &args.right,
-        &args.right_store,
-        args.right_engine,
-        args,
-        logger,
-    )?;
+    let (left_store, right_store) = (
+        (&args.left_store, &args.left_inputs),
+        (&args.right_store, &args.right_inputs),
+    );
+    let mut left = Side::open(&args.left, left_store, args.left_engine, args, logger)?;
+    let mut right = Side::open(&args.right, right_store, args.right_engine, args, logger)?;
     let result = compare(args, &mut left, &mut right, &metadata);
     for side in [left, right] {
         side.finish(result.is_ok(), logger);
@@ -177,7 +175,7 @@ fn last_step(sides: [&mut Side; 2]) -> Outcome<u64> {
 impl Side {
     fn open(
         words: &str,
-        store: &Option<String>,
+        (store, inputs): (&Option<String>, &Option<String>),
         engine: cli::Engine,
         args: &cli::Bisect,
         logger: &Logger,
@@ -196,7 +194,7 @@ impl Side {
         let start = (files::read_state(file)?, file);
         let host = SharedOracle::start(&args.host)?;
         let engine = trace::maker(engine, &args.translation, logger);
-        let inputs = trace::inputs(None, &args.host);
+        let inputs = trace::inputs(inputs.as_deref(), &args.host);
         let world: trace::World = (Box::new(host.clone()), Box::new(NoOutput));
         let mut trace = trace::open_at(start, &place, inputs, world, engine, Options::default())?;
         trace::warn_of_writing(&mut trace, logger);

@@ -144,3 +144,25 @@ fn a_signal_ends_a_side_that_is_a_command_too() {
     }
 }
 
+#[test]
+fn stores_are_found_under_the_names_of_their_inputs() {
+    let sandbox = Sandbox::new();
+    crate::stores::about(&sandbox, "oracle", &["trace", "end"]).expect(0);
+    let pre = prestate("oracle");
+    let words = ["bisect", "--left", &pre, "--right", &pre];
+    let mut flags = Vec::new();
+    for side in ["left", "right"] {
+        flags.extend([format!("--{side}-store"), "store".into()]);
+        flags.extend([format!("--{side}-inputs"), crate::stores::INPUTS.into()]);
+    }
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    // Without a host, only the store knows.
+    let ran = sandbox.call(&[&words[..], &flags].concat()).expect(0);
+    assert!(
+        ran.stdout.starts_with("the traces are equal"),
+        "{}",
+        ran.stdout
+    );
+    let words = [&words[..], &["--left-inputs", "x"]].concat();
+    sandbox.call(&words).fails(1, &["--left-store"]);
+}
