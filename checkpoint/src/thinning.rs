@@ -131,7 +131,11 @@ impl TraceStore {
         Ok(())
     }
 
-    fn sweep(&self) -> Result<()> {
+    /// Removes what writers left behind that were ended long ago.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub fn sweep(&self) -> Result<()> {
         for kind in ["edges", "marks", "notes", "claims", "results"] {
             self.backend()
                 .sweep(&self.folder(kind), self.options().abandoned)?;

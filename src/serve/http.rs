@@ -129,9 +129,12 @@ async fn wait(queue: &Queue, question: Question) -> Answer {
 
 /// The step in a query.
 fn step_of(query: Option<&str>) -> Result<u64, String> {
-    let mut fields = query.unwrap_or_default().split('&');
-    let step = fields.find_map(|field| field.strip_prefix("step="));
-    let step = step.ok_or("no step is given: ?step=N")?;
+    let fields = query.unwrap_or_default().split('&');
+    let mut steps = fields.filter_map(|field| field.strip_prefix("step="));
+    let step = steps.next().ok_or("no step is given: ?step=N")?;
+    if steps.next().is_some() {
+        return Err("more than one step is given".into());
+    }
     let number = match step.strip_prefix("0x").or(step.strip_prefix("0X")) {
         Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16).ok(),
         None if !step.starts_with('+') => step.parse().ok(),
@@ -208,6 +211,7 @@ mod tests {
             "step=0x+1",
             "step=0x",
             "step=1e3",
+            "step=1&step=1",
             "step=18446744073709551616",
         ] {
             assert!(step_of(Some(query)).is_err(), "{query}");

@@ -361,3 +361,22 @@ fn a_store_keeps_to_its_limit_with_short_processes() {
     assert!(edges(&sandbox).len() > 2);
 }
 
+#[test]
+fn what_writers_left_behind_long_ago_is_removed_at_opening() {
+    let sandbox = Sandbox::new();
+    about(&sandbox, "hello", &["trace", "end"]).expect(0);
+    let edge = files_below(&sandbox.path("store")).into_iter();
+    let edge = { edge }.find(|file| file.parent().unwrap().ends_with("edges"));
+    let [old, new] = [".writing-old", ".writing-new"].map(|name| {
+        let file = edge.as_ref().unwrap().with_file_name(name);
+        fs::write(&file, "").unwrap();
+        file
+    });
+    let hours = std::time::SystemTime::now() - Duration::from_secs(7200);
+    let times = fs::FileTimes::new().set_modified(hours);
+    let file = fs::File::options().write(true).open(&old).unwrap();
+    file.set_times(times).unwrap();
+    about(&sandbox, "hello", &["trace", "hash", "--at", "5"]).expect(0);
+    assert!(!old.exists());
+    assert!(new.exists());
+}

@@ -140,6 +140,8 @@ impl Trace {
         engine: Engine,
         options: Options,
     ) -> Result<Self, TraceError> {
+        // In a store that cannot be written, they stay.
+        let _ = store.sweep();
         // A damaged note is written anew once the end is found again.
         let end = sound(store.end())?;
         let mut shelf = Shelf::new(store)?;
