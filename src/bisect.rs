@@ -5,7 +5,7 @@ use crate::failure::{Failure, Outcome};
 use crate::log::Logger;
 use crate::oracle::SharedOracle;
 use crate::proof::Proof;
-use crate::{cli, diff, files, say, trace};
+use crate::{cli, diff, files, say, shell, trace};
 use anyhow::{Context, Result, anyhow, bail};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::image::Metadata;
@@ -35,14 +35,12 @@ pub fn run(args: &cli::Bisect, logger: &Logger) -> Outcome {
     if !args.proof_fmt.is_empty() && args.proof_fmt != "-" {
         files::check_place(&files::name_of_step(&args.proof_fmt, 0))?;
     }
-    let mut left = Side::open(&args.left, &args.left_store, args.left_engine, args, logger)?;
-    let mut right = Side::open(
-        &args.right,
-        &args.right_store,
-        args.right_engine,
-        args,
-        logger,
-    )?;
+    let (left_store, right_store) = (
+        (&args.left_store, &args.left_inputs),
+        (&args.right_store, &args.right_inputs),
+    );
+    let mut left = Side::open(&args.left, left_store, args.left_engine, args, logger)?;
+    let mut right = Side::open(&args.right, right_store, args.right_engine, args, logger)?;
     let result = compare(args, &mut left, &mut right, &metadata);
     for side in [left, right] {
         side.finish(result.is_ok(), logger);
@@ -103,7 +101,8 @@ fn tell_step(
     let Some(own) = own else {
         return Ok(());
     };
-    let machine = own.seek(step).map_err(trace::failure)?;
+    own.seek(step).map_err(trace::failure)?;
+    let machine = own.whole().map_err(trace::failure)?;
     let pc = machine.state().thread().map_or(0, |thread| thread.pc);
     for line in code_around(machine.memory(), pc, metadata) {
         say!("{line}");
@@ -115,9 +114,16 @@ fn tell_step(
 }
 
 fn tell_difference(left: &mut Trace, right: &mut Trace, step: u64, metadata: &Metadata) -> Outcome {
-    let left = left.seek(step).map_err(trace::failure)?;
-    let right = right.seek(step).map_err(trace::failure)?;
-    let sides = [left, right].map(|machine| (machine.state(), machine.memory()));
+    let sides = [left, right].map(|trace| {
+        trace.seek(step)?;
+        trace.whole()
+    });
+    let [left, right] = sides;
+    let sides = [
+        left.map_err(trace::failure)?,
+        right.map_err(trace::failure)?,
+    ];
+    let sides = sides.map(|machine| (machine.state(), machine.memory()));
     for line in diff::differences(sides[0], sides[1], metadata) {
         say!("after it: {line}");
     }
@@ -169,7 +175,7 @@ fn last_step(sides: [&mut Side; 2]) -> Outcome<u64> {
 impl Side {
     fn open(
         words: &str,
-        store: &Option<String>,
+        (store, inputs): (&Option<String>, &Option<String>),
         engine: cli::Engine,
         args: &cli::Bisect,
         logger: &Logger,
@@ -184,12 +190,14 @@ impl Side {
                 (folder.path().to_string_lossy().into_owned(), Some(folder))
             }
         };
-        let start = files::read_state(Path::new(words))?;
+        let file = Path::new(words);
+        let start = (files::read_state(file)?, file);
         let host = SharedOracle::start(&args.host)?;
         let engine = trace::maker(engine, &args.translation, logger);
-        let inputs = trace::inputs(None, &args.host);
+        let inputs = trace::inputs(inputs.as_deref(), &args.host);
         let world: trace::World = (Box::new(host.clone()), Box::new(NoOutput));
-        let trace = trace::open_at(start, &place, inputs, world, engine, Options::default())?;
+        let mut trace = trace::open_at(start, &place, inputs, world, engine, Options::default())?;
+        trace::warn_of_writing(&mut trace, logger);
         Ok(Self::Trace(Box::new(trace), host, folder))
     }
 
@@ -214,18 +222,17 @@ impl Claims for Side {
 
 /// What a command prints for a step.
 fn ask(command: &str, step: u64) -> Result<Hash> {
-    let output = Command::new("sh")
+    let mut shell = Command::new("sh");
+    shell
         .arg("-c")
         .arg(command)
         .env("STEP", OsString::from(step.to_string()))
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start sh")?;
-    if !output.status.success() {
-        bail!("`{command}` failed for step {step}: {}", output.status);
+        .stdin(Stdio::null());
+    let (status, output) = shell::output(shell)?;
+    if !status.success() {
+        bail!("`{command}` failed for step {step}: {status}");
     }
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output);
     let word = text.split_whitespace().next_back().unwrap_or_default();
     const_hex::decode_to_array(word)
         .with_context(|| format!("`{command}` printed no state hash for step {step}: {word:?}"))

@@ -523,6 +523,14 @@ pub struct Bisect {
     /// Checkpoint store of the right side; by default a folder for the time of the command
     #[arg(long, value_name = "STORE")]
     pub right_store: Option<String>,
+    /// Name of the host's data in the left side's store; by default made of the host's
+    /// command line
+    #[arg(long, value_name = "NAME", requires = "left_store")]
+    pub left_inputs: Option<String>,
+    /// Name of the host's data in the right side's store; by default made of the host's
+    /// command line
+    #[arg(long, value_name = "NAME", requires = "right_store")]
+    pub right_inputs: Option<String>,
     /// What executes the left side's steps
     #[arg(long, value_enum, default_value_t = Engine::Translator)]
     pub left_engine: Engine,

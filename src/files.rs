@@ -45,6 +45,8 @@ pub fn packing(path: &Path) -> Result<Packing> {
 /// # Errors
 /// When it cannot be read, or is not a state that this machine runs.
 pub fn read_state(path: &Path) -> Result<(State, Memory)> {
+    // That there is none comes before what its name would say of it.
+    let file = open(path)?;
     let packing = Packing::of_name(&path.to_string_lossy()).ok_or_else(|| {
         anyhow!(
             "{}: a state whose name does not end in .bin or .bin.gz counts as version 0 \
@@ -52,7 +54,6 @@ pub fn read_state(path: &Path) -> Result<(State, Memory)> {
             path.display()
         )
     })?;
-    let file = open(path)?;
     codec::read_state(Interruptible(file), packing)
         .with_context(|| format!("cannot read state {}", path.display()))
 }

@@ -31,6 +31,7 @@ pub mod proof;
 pub mod prove;
 pub mod run;
 pub mod serve;
+pub mod shell;
 pub mod statistics;
 pub mod trace;
 pub mod version;

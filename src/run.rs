@@ -120,7 +120,15 @@ fn driver(
             bytes: args.store.store_limit,
             ..Default::default()
         };
-        let trace = trace::open_at((state, memory), &place, inputs, world, engine, options)?;
+        let mut trace = trace::open_at(
+            ((state, memory), &args.input),
+            &place,
+            inputs,
+            world,
+            engine,
+            options,
+        )?;
+        trace::warn_of_writing(&mut trace, &logger);
         let served = Served::find(&place, &trace, &logger);
         return Ok(Driver::Traced(Box::new(trace), served));
     }
@@ -253,6 +261,7 @@ impl Session<'_> {
         }
         if self.args.snapshot_at.matches(step) {
             self.publish()?;
+            self.load()?;
             let path = files::name_of_step(&self.args.snapshot_fmt, step);
             let machine = self.driver.machine();
             self.snapshots
@@ -292,6 +301,11 @@ impl Session<'_> {
     fn publish(&mut self) -> Outcome {
         let published = self.driver.publish();
         published.map_err(|cause| self.failed(cause))
+    }
+
+    fn load(&mut self) -> Outcome {
+        let loaded = self.driver.load();
+        loaded.map_err(|cause| self.failed(cause))
     }
 
     fn keep(&mut self) -> Outcome {
@@ -385,6 +399,9 @@ impl Session<'_> {
     }
 
     fn finish(&mut self) -> Outcome {
+        if !self.args.output.as_os_str().is_empty() {
+            self.load()?;
+        }
         files::write_state(
             &self.args.output,
             self.driver.machine().state(),

@@ -5,6 +5,7 @@
 //! has thought of ends the process, and leaves no client waiting.
 
 pub mod client;
+mod connections;
 mod http;
 mod listen;
 mod metrics;
@@ -24,6 +25,7 @@ use http::App;
 use listen::Bound;
 use metrics::Metrics;
 use queue::Queue;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use status::Status;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -38,6 +40,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// [`Failure::Interrupted`] when a signal ends it, errors when it cannot go on.
 pub fn run(args: &cli::Serve, logger: &Logger) -> Outcome {
+    allow_files();
     let place = trace::store_place(&args.traced.store)?;
     // First of all, so that a second server fails before it has loaded anything.
     let bound = listen::bind(args.listen.as_deref(), &place)?;
@@ -46,6 +49,14 @@ pub fn run(args: &cli::Serve, logger: &Logger) -> Outcome {
     let result = opened.and_then(|trace| serve(args, trace, bound, logger));
     host.finish(matches!(result, Ok(())), logger);
     result
+}
+
+/// Connections and checkpoints are files, more than a process may have open at first.
+fn allow_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Without it, some clients may have to wait.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn serve(args: &cli::Serve, mut trace: Trace, bound: Bound, logger: &Logger) -> Outcome {

@@ -1,7 +1,7 @@
 //! `trace`: state hashes, proofs and states of any steps, over a checkpoint store.
 
 use crate::failure::{Failure, Outcome};
-use crate::log::Logger;
+use crate::log::{Level, Logger};
 use crate::oracle::{SharedOracle, is_interruption};
 use crate::proof::{Proof, warn_of_missing};
 use crate::{cli, engine, files, interrupt, say};
@@ -28,15 +28,18 @@ pub fn run(command: &cli::Trace, as_json: bool, logger: &Logger) -> Outcome {
     | cli::Trace::Export(cli::TraceExport { traced, .. })
     | cli::Trace::End(traced)
     | cli::Trace::List(traced)) = command;
+    if let cli::Trace::List(args) = command {
+        return list(args, as_json);
+    }
     check_names(command)?;
     let host = SharedOracle::start(&traced.host)?;
     let result = open(traced, &host, logger).and_then(|mut trace| {
+        warn_of_writing(&mut trace, logger);
         match command {
             cli::Trace::Hash(args) => hashes(&mut trace, &args.at, as_json),
             cli::Trace::Witness(args) => witnesses(&mut trace, args, logger),
             cli::Trace::Export(args) => export(&mut trace, args),
-            cli::Trace::End(_) => end(&mut trace, as_json),
-            cli::Trace::List(_) => list(&mut trace, as_json),
+            cli::Trace::End(_) | cli::Trace::List(_) => end(&mut trace, as_json),
         }?;
         trace.flush().map_err(failure)
     });
@@ -78,35 +81,54 @@ pub fn open(args: &cli::Traced, host: &SharedOracle, logger: &Logger) -> Outcome
         bytes: args.store.store_limit,
         ..Options::default()
     };
-    open_at(start, &place, inputs, world, engine, options)
+    let file = &args.input;
+    open_at((start, file), &place, inputs, world, engine, options)
 }
 
 /// A host, and where the guest's output goes.
 pub type World = (Box<dyn PreimageOracle + Send>, Box<dyn GuestOutput + Send>);
 
-/// The trace from a state on, over a store.
+/// The trace from a state on, which is read from its file again if need be, over a store.
 ///
 /// # Errors
 /// When it cannot be opened.
 pub fn open_at(
-    (state, mut memory): (State, Memory),
+    ((state, mut memory), file): ((State, Memory), &Path),
     place: &str,
     inputs: Hash,
     (oracle, output): World,
     engine: Engine,
     options: Options,
 ) -> Outcome<Trace> {
-    let start = Point {
-        step: state.step,
-        state_hash: state_hash(&state.witness(&memory.root())),
-    };
+    let start = point(&state, &mut memory);
     let store = Store::open(place, &Default::default())?;
     let store = find(&store, start, inputs)?;
     let start = (state, memory);
     let trace = Trace::open(start, oracle, output, store, engine, options);
     let mut trace = trace.map_err(failure)?;
     trace.interrupt_when(interrupt::requested);
+    let file = file.to_owned();
+    trace.begin_again_with(move || Ok(files::read_state(&file)?));
     Ok(trace)
+}
+
+/// Goes on without writing checkpoints if they cannot be written, with a warning: answers
+/// are not held back for their sake.
+pub fn warn_of_writing(trace: &mut Trace, logger: &Logger) {
+    let logger = logger.clone();
+    trace.forgive_writing(move |error| {
+        let fields = [("module", "vm".into()), ("err", error.to_string().into())];
+        let message = "Checkpoints cannot be written, going on without";
+        logger.log(Level::Warn, message, &fields);
+    });
+}
+
+/// Where a state is in its trace.
+pub fn point(state: &State, memory: &mut Memory) -> Point {
+    Point {
+        step: state.step,
+        state_hash: state_hash(&state.witness(&memory.root())),
+    }
 }
 
 /// The trace that a state belongs to: one that has a checkpoint there, or a new one.
@@ -231,7 +253,8 @@ fn warn_of_end(trace: &Trace, step: u64, logger: &Logger) {
 
 fn export(trace: &mut Trace, args: &cli::TraceExport) -> Outcome {
     for step in sorted(&args.at) {
-        let machine = trace.seek(step).map_err(failure)?;
+        trace.seek(step).map_err(failure)?;
+        let machine = trace.whole().map_err(failure)?;
         let path = files::name_of_step(&args.snapshot_fmt, step);
         files::write_state(&path, machine.state(), machine.memory())?;
     }
@@ -252,9 +275,13 @@ fn end(trace: &mut Trace, as_json: bool) -> Outcome {
     Ok(())
 }
 
-fn list(trace: &mut Trace, as_json: bool) -> Outcome {
-    trace.flush().map_err(failure)?;
-    let checkpoints = trace.store().checkpoints();
+/// Only looks: neither a folder nor a checkpoint is made, and no host is started.
+fn list(args: &cli::Traced, as_json: bool) -> Outcome {
+    let store = open_existing(&store_place(&args.store)?)?;
+    let (state, mut memory) = files::read_state(&args.input)?;
+    let inputs = inputs(args.store.inputs.as_deref(), &args.host);
+    let store = find(&store, point(&state, &mut memory), inputs)?;
+    let checkpoints = store.checkpoints();
     for point in checkpoints.context("cannot read the store")? {
         let hash = const_hex::encode_prefixed(point.state_hash);
         if as_json {

@@ -62,6 +62,9 @@ pub(crate) trait Backend: Send + Sync {
     /// were there before the call and still are after it are among them.
     fn list(&self, folder: &str) -> Result<Vec<String>>;
 
+    /// How many bytes the objects in a folder take, without opening them.
+    fn weigh(&self, folder: &str) -> Result<u64>;
+
     /// Opens objects and reads their last [`TAIL`] bytes.
     fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>>;
 

@@ -154,6 +154,9 @@ impl Checkpoint {
             let culprit = view.blamed(&error);
             if let Some(name) = culprit.filter(|name| !seen.insert(*name)) {
                 bad.insert(name);
+                if matches!(error, Error::Damaged { .. }) {
+                    self.trace.distrust(name);
+                }
             }
             let mut cache = self.trace.cache();
             view.path().for_each(|object| cache.forget(object.name));

@@ -28,6 +28,7 @@ impl TraceStore {
         if !self.has(name, edge.from, edge.to)? {
             self.write_edge(name, edge.from, edge.to, encode(self.id(), &edge))?;
         }
+        self.trust(name);
         // The other half of a bargain: whoever thins looks at the edges after it has said
         // which it will remove, so it sees this one or is seen here.
         self.expect(edge.to, edge.from.map_or(name.to, |from| from.step))
@@ -60,11 +61,15 @@ impl TraceStore {
         bytes: Vec<u8>,
     ) -> Result<()> {
         let path = self.edge_path(name);
-        if self.backend().create(&path, &bytes)? || self.has(name, from, to)? {
-            return Ok(());
+        if !self.backend().create(&path, &bytes)? {
+            if self.has(name, from, to)? {
+                return Ok(());
+            }
+            self.cache().forget(name);
+            self.backend().replace(&path, &bytes)?;
         }
-        self.cache().forget(name);
-        self.backend().replace(&path, &bytes)
+        self.add_written(bytes.len() as u64);
+        Ok(())
     }
 
     /// Whether there is a sound object of this name, which then survives a power cut.

@@ -120,6 +120,20 @@ impl TraceStore {
         Ok(problems)
     }
 
+    /// The names of edges that no way leads over: damaged ones, and those whose base is not
+    /// reached.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn stranded(&self) -> Result<Vec<String>> {
+        let mut survey = self.survey()?;
+        let tree = survey.tree();
+        let reached = |edge: &EdgeName| edge.from.is_none_or(|from| tree.reaches(from));
+        let edges = survey.graph.edges.iter();
+        let stranded = edges.filter(|edge| survey.bad.contains(edge) || !reached(edge));
+        Ok(stranded.map(EdgeName::to_string).collect())
+    }
+
     /// Opens all edges of the trace.
     pub(crate) fn survey(&self) -> Result<Survey> {
         let mut missing = None;

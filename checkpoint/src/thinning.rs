@@ -14,6 +14,7 @@
 //! the next one to thin goes on with step 3.
 
 mod bridge;
+mod damaged;
 mod marks;
 pub(crate) mod policy;
 #[cfg(test)]
@@ -130,7 +131,11 @@ impl TraceStore {
         Ok(())
     }
 
-    fn sweep(&self) -> Result<()> {
+    /// Removes what writers left behind that were ended long ago.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub fn sweep(&self) -> Result<()> {
         for kind in ["edges", "marks", "notes", "claims", "results"] {
             self.backend()
                 .sweep(&self.folder(kind), self.options().abandoned)?;

@@ -8,6 +8,7 @@ use crate::graph::{Graph, Mark};
 use crate::name::{EdgeName, Hash, TraceId};
 use crate::store::Options;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -25,6 +26,18 @@ struct Shared {
     id: TraceId,
     options: Options,
     cache: Mutex<Cache>,
+    damaged: Mutex<Damaged>,
+    /// Bytes of edges that were written here.
+    written: AtomicU64,
+}
+
+/// Edges that were sound when they were opened, and not when they were read.
+#[derive(Default)]
+pub(crate) struct Damaged {
+    /// Found since somebody looked here last.
+    pub found: BTreeSet<EdgeName>,
+    /// Those that could not be removed: no way leads over them.
+    pub left_out: BTreeSet<EdgeName>,
 }
 
 impl TraceStore {
@@ -35,6 +48,8 @@ impl TraceStore {
             id,
             options,
             cache,
+            damaged: Mutex::default(),
+            written: AtomicU64::new(0),
         };
         Self {
             shared: Arc::new(shared),
@@ -73,6 +88,32 @@ impl TraceStore {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many bytes the trace's edges take, as a listing tells.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn weigh(&self) -> Result<u64> {
+        self.backend().weigh(&self.folder("edges"))
+    }
+
+    /// How many bytes of edges were written over this and its clones.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.shared.written.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_written(&self, bytes: u64) {
+        self.shared.written.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What was found damaged.
+    pub(crate) fn damaged(&self) -> MutexGuard<'_, Damaged> {
+        self.shared
+            .damaged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The path of a folder of this trace.
     pub(crate) fn folder(&self, kind: &str) -> String {
         format!("{}/{kind}", self.id())
@@ -97,10 +138,11 @@ impl TraceStore {
             marks.insert(name, mark);
         }
         let names = self.backend().list(&self.folder("edges"))?;
-        let edges: BTreeSet<_> = names
+        let mut edges: BTreeSet<_> = names
             .iter()
             .filter_map(|name| EdgeName::parse(name))
             .collect();
+        edges.retain(|name| !self.damaged().left_out.contains(name));
         self.cache().keep(|name| edges.contains(name));
         Ok(Graph { edges, marks })
     }

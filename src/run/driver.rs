@@ -107,6 +107,14 @@ impl Driver {
         }
     }
 
+    /// All of memory is about to be written to a file.
+    pub fn load(&mut self) -> Result<(), Cause> {
+        match self {
+            Self::Traced(trace, _) => Ok(trace.whole().map(drop)?),
+            _ => Ok(()),
+        }
+    }
+
     /// The counters of the run.
     pub fn debug_info(&self) -> DebugInfo {
         match self {

@@ -15,10 +15,17 @@ const CONNECTING: Duration = Duration::from_secs(2);
 /// How often signals are looked at while an answer is waited for.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How often a server that works on an answer is asked for a sign of life.
+const WATCH: Duration = Duration::from_secs(3);
+
+/// How long it may take to give one, which it can at all times.
+const SIGN: Duration = Duration::from_secs(5);
+
 /// Bytes at which an answer is none that was asked for.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Asks a server for JSON, and waits for the answer for some time, or for ever.
+/// Asks a server for JSON, and waits for the answer for some time, or as long as the server
+/// answers others.
 ///
 /// # Errors
 /// When the server cannot be reached, goes away, or refuses.
@@ -28,8 +35,14 @@ pub fn ask(socket: &Path, method: &str, target: &str, patience: Option<Duration>
     stream.set_write_timeout(Some(CONNECTING))?;
     let head = "Host: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     write!(stream, "{method} {target} HTTP/1.1\r\n{head}").context("cannot ask")?;
-    let answer = read(&mut stream, patience)?;
+    let answer = read(&mut stream, socket, patience)?;
     parse(&answer)
+}
+
+/// A server that was stopped, or whose machine hangs, keeps its connections.
+fn expect_life(socket: &Path) -> Result<()> {
+    let sign = ask(socket, "GET", "/v1/trace", Some(SIGN));
+    sign.map(drop).context("it has stopped answering")
 }
 
 /// Connects on a thread of its own, as that cannot be given a time limit.
@@ -42,8 +55,9 @@ fn connect(socket: &Path) -> Result<UnixStream> {
 }
 
 /// All that the server says until it closes the connection.
-fn read(stream: &mut UnixStream, patience: Option<Duration>) -> Result<Vec<u8>> {
+fn read(stream: &mut UnixStream, socket: &Path, patience: Option<Duration>) -> Result<Vec<u8>> {
     let (began, mut answer, mut piece) = (Instant::now(), Vec::new(), [0; 4096]);
+    let mut looked = began;
     loop {
         match stream.read(&mut piece) {
             Ok(0) => return Ok(answer),
@@ -58,6 +72,10 @@ fn read(stream: &mut UnixStream, patience: Option<Duration>) -> Result<Vec<u8>> 
         }
         if answer.len() > MAX_BYTES || patience.is_some_and(|limit| began.elapsed() > limit) {
             bail!("it does not come to an end of its answer");
+        }
+        if patience.is_none() && looked.elapsed() > WATCH {
+            expect_life(socket)?;
+            looked = Instant::now();
         }
     }
 }

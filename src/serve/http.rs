@@ -1,5 +1,6 @@
 //! HTTP: what is asked where.
 
+use super::connections;
 use super::listen::Listener;
 use super::metrics::Metrics;
 use super::queue::{Queue, Refused};
@@ -7,22 +8,16 @@ use super::status::Status;
 use super::work::{Answer, Kind, Question};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{Method, Response, Uri, header};
+use axum::middleware::{Next, from_fn};
 use axum::routing::{get, post};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What is said to those who still wait when the server ends.
 pub const ENDING: &str = "the server is ending";
-
-/// How long answers may take to reach their clients when the server ends.
-const GRACE: Duration = Duration::from_secs(2);
-
-/// How often the end is looked for.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// What all requests share.
 pub struct App {
@@ -47,34 +42,41 @@ pub fn serve(listener: Listener, app: App) -> io::Result<()> {
 }
 
 async fn accept(listener: Listener, app: App) -> io::Result<()> {
-    let queue = app.queue.clone();
-    let (router, ended) = (router(app), closed(queue.clone()));
-    let server = match listener {
+    let (queue, router) = (app.queue.clone(), router(app));
+    match listener {
         Listener::Unix(listener) => {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::UnixListener::from_std(listener)?;
-            let server = axum::serve(listener, router).with_graceful_shutdown(ended);
-            tokio::spawn(async { server.await })
+            connections::serve(listener, router, &queue).await;
         }
         Listener::Tcp(listener) => {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let server = axum::serve(listener, router).with_graceful_shutdown(ended);
-            tokio::spawn(async { server.await })
+            let router = router.layer(from_fn(of_this_machine));
+            connections::serve(listener, router, &queue).await;
         }
-    };
-    closed(queue).await;
-    match tokio::time::timeout(GRACE, server).await {
-        Ok(ended) => ended.map_err(io::Error::other)?,
-        // Somebody reads too slowly to be waited for.
-        Err(_) => Ok(()),
+    }
+    Ok(())
+}
+
+/// A browser can be led to a port of this machine by a name that is somebody else's; then
+/// that name is in its request.
+async fn of_this_machine(request: Request, next: Next) -> Response<Body> {
+    let host = request.headers().get(header::HOST);
+    match host.is_none_or(|host| host.to_str().is_ok_and(is_loopback)) {
+        true => next.run(request).await,
+        false => reply(Answer::error(403, "the Host header names another machine")),
     }
 }
 
-async fn closed(queue: Queue) {
-    while !queue.is_closed() {
-        tokio::time::sleep(PAUSE).await;
-    }
+/// Whether a host, with a port or without, is a name of this machine for itself.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.to_ascii_lowercase();
+    ["localhost", "127.0.0.1", "[::1]"].contains(&name.as_str())
 }
 
 fn router(app: App) -> Router {
@@ -127,9 +129,12 @@ async fn wait(queue: &Queue, question: Question) -> Answer {
 
 /// The step in a query.
 fn step_of(query: Option<&str>) -> Result<u64, String> {
-    let mut fields = query.unwrap_or_default().split('&');
-    let step = fields.find_map(|field| field.strip_prefix("step="));
-    let step = step.ok_or("no step is given: ?step=N")?;
+    let fields = query.unwrap_or_default().split('&');
+    let mut steps = fields.filter_map(|field| field.strip_prefix("step="));
+    let step = steps.next().ok_or("no step is given: ?step=N")?;
+    if steps.next().is_some() {
+        return Err("more than one step is given".into());
+    }
     let number = match step.strip_prefix("0x").or(step.strip_prefix("0X")) {
         Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16).ok(),
         None if !step.starts_with('+') => step.parse().ok(),
@@ -171,6 +176,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_this_machine_has_its_names() {
+        for host in [
+            "localhost",
+            "LocalHost:80",
+            "127.0.0.1:7000",
+            "[::1]",
+            "[::1]:7000",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example:80",
+            "127.0.0.1.nip.io",
+            "::2",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
     fn steps_are_decimal_or_hexadecimal() {
         assert_eq!(step_of(Some("step=10")), Ok(10));
         assert_eq!(step_of(Some("a=b&step=0x10")), Ok(16));
@@ -184,6 +211,7 @@ mod tests {
             "step=0x+1",
             "step=0x",
             "step=1e3",
+            "step=1&step=1",
             "step=18446744073709551616",
         ] {
             assert!(step_of(Some(query)).is_err(), "{query}");

@@ -145,7 +145,8 @@ impl Worker {
     }
 
     fn state(&mut self, step: u64) -> Result<Answer, TraceError> {
-        let machine = self.trace.seek(step)?;
+        self.trace.seek(step)?;
+        let machine = self.trace.whole()?;
         let mut body = Vec::new();
         let written = write_state(&mut body, Packing::Gzip, machine.state(), machine.memory());
         Ok(match written {
@@ -167,9 +168,7 @@ impl Worker {
             TraceError::Vm(VmError { cause, .. }) if is_interruption(cause) => {
                 (503, super::http::ENDING.into())
             }
-            TraceError::Vm(VmError { cause, .. }) if !matches!(cause, Cause::Page(_)) => {
-                (422, format!("VM panic at {error}"))
-            }
+            TraceError::Vm(_) => (422, format!("VM panic at {error}")),
             TraceError::Before(_) => (400, error.to_string()),
             TraceError::Inputs(_) | TraceError::Differs { .. } => (409, error.to_string()),
             _ => (500, error.to_string()),

@@ -42,7 +42,9 @@ fn what_is_not_in_the_store_cannot_be_verified() {
     sandbox.call(&words).fails(1, &["no trace", "--inputs"]);
     alone(&sandbox, "hello", &["verify"]).fails(1, &["no trace"]);
     let mistyped = ["verify", "--input", &prestate("oracle"), "--store", "stoer"];
-    sandbox.call(&mistyped).fails(1, &["no checkpoint store at stoer"]);
+    sandbox
+        .call(&mistyped)
+        .fails(1, &["no checkpoint store at stoer"]);
     assert!(!sandbox.path("stoer").exists());
     let crowd = ["--jobs", "1025"];
     verify(&sandbox, &crowd).fails(1, &["--jobs", "1025"]);
@@ -278,7 +280,42 @@ fn a_wrong_end_is_found() {
     };
     for told in [ends(8_600_000, 0), ends(20_000_000, 0), ends(14_736_179, 1)] {
         assert!(told.contains("the store says"), "{told}");
+        assert!(!told.contains(": confirmed"), "{told}");
     }
+}
+
+#[test]
+fn what_is_not_the_whole_trace_is_not_confirmed() {
+    let sandbox = Sandbox::new();
+    about(&sandbox, "oracle", &["trace", "hash", "--at", "0"]).expect(0);
+    let told = verify(&sandbox, &[]).expect(1).stdout;
+    let unknown = "the store does not know where the trace ends";
+    let want = format!("0 segments, 0 steps: checked to step 0; {unknown}\n");
+    assert_eq!(told, want);
+    about(&sandbox, "oracle", &["trace", "hash", "--at", AT]).expect(0);
+    for flags in [&[][..], &["--worker", "a"]] {
+        let told = verify(&sandbox, flags).expect(1).stdout;
+        let want = format!("3 segments, 12900000 steps: checked to step 12900000; {unknown}\n");
+        assert_eq!(told, want);
+    }
+}
+
+#[test]
+fn a_chain_that_is_cut_is_told_and_not_confirmed() {
+    let sandbox = Sandbox::new();
+    let at = format!("{AT},{}", u64::MAX);
+    about(&sandbox, "oracle", &["trace", "hash", "--at", &at]).expect(0);
+    let cut = files_below(&sandbox.path("store")).into_iter();
+    let mut cut = cut.filter(|file| file.ends_with("00000000000004300000-00000000000008600000"));
+    fs::remove_file(cut.next().unwrap()).unwrap();
+    let told = verify(&sandbox, &[]).expect(1).stdout;
+    let want = [
+        "2 objects of the store lead nowhere or are damaged: \
+         00000000000008600000-00000000000012900000, ...",
+        "1 segments, 4300000 steps: checked to step 4300000; the store says that the trace \
+         ends at step 14736179, but has no such checkpoint",
+    ];
+    assert_eq!(told.lines().collect::<Vec<_>>(), want);
 }
 
 #[test]

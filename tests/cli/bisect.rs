@@ -116,3 +116,53 @@ fn two_commands_are_compared() {
         .expect(0);
     assert_eq!(ran.stdout, "the traces are equal from step 0 to 3\n");
 }
+
+#[test]
+fn a_signal_ends_a_side_that_is_a_command_too() {
+    for signal in ["INT", "TERM"] {
+        let sandbox = Sandbox::new();
+        let pre = prestate("hello");
+        // Something that the command has started, too.
+        let side = "sh:sleep 1000 & echo $! > pid; wait";
+        let running = sandbox.spawn(&["bisect", "--left", side, "--right", &pre]);
+        let pid = || fs::read_to_string(sandbox.path("pid")).unwrap_or_default();
+        wait_until("the command runs", || pid().ends_with('\n'));
+        let began = std::time::Instant::now();
+        running.signal(signal);
+        let ran = running.finish().expect(130);
+        assert!(
+            ran.stderr.ends_with("command interrupted\n"),
+            "{}",
+            ran.stderr
+        );
+        assert!(began.elapsed() < std::time::Duration::from_secs(5));
+        let process = format!("/proc/{}/stat", pid().trim());
+        wait_until("what it has started has ended", || {
+            // A zombie has ended: who looks after orphans may be slow to.
+            fs::read_to_string(&process).map_or(true, |stat| stat.contains(") Z "))
+        });
+    }
+}
+
+#[test]
+fn stores_are_found_under_the_names_of_their_inputs() {
+    let sandbox = Sandbox::new();
+    crate::stores::about(&sandbox, "oracle", &["trace", "end"]).expect(0);
+    let pre = prestate("oracle");
+    let words = ["bisect", "--left", &pre, "--right", &pre];
+    let mut flags = Vec::new();
+    for side in ["left", "right"] {
+        flags.extend([format!("--{side}-store"), "store".into()]);
+        flags.extend([format!("--{side}-inputs"), crate::stores::INPUTS.into()]);
+    }
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    // Without a host, only the store knows.
+    let ran = sandbox.call(&[&words[..], &flags].concat()).expect(0);
+    assert!(
+        ran.stdout.starts_with("the traces are equal"),
+        "{}",
+        ran.stdout
+    );
+    let words = [&words[..], &["--left-inputs", "x"]].concat();
+    sandbox.call(&words).fails(1, &["--left-store"]);
+}

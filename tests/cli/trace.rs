@@ -130,8 +130,14 @@ fn past_the_end_there_is_no_proof_and_the_last_state() {
 #[test]
 fn the_store_is_listed() {
     let (sandbox, marks) = (Sandbox::new(), marks("oracle"));
-    let first = about(&sandbox, "oracle", &["trace", "list"]).expect(0);
-    assert_eq!(first.stdout, lines(&marks[..1]));
+    // Where there is no store, none is made.
+    let ran = about(&sandbox, "oracle", &["trace", "list"]);
+    ran.fails(1, &["no checkpoint store at store"]);
+    assert!(sandbox.files().is_empty());
+    fs::create_dir(sandbox.path("store")).unwrap();
+    let ran = about(&sandbox, "oracle", &["trace", "list"]).expect(0);
+    assert_eq!(ran.stdout, "");
+    assert!(files_below(&sandbox.path("store")).is_empty());
     let words = ["trace", "hash", "--at", &steps(&marks)];
     about(&sandbox, "oracle", &words).expect(0);
     let ran = alone(&sandbox, "oracle", &["trace", "list"]).expect(0);

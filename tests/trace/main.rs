@@ -2,6 +2,7 @@
 //! run them.
 
 mod bisect;
+mod damage;
 mod hashes;
 mod support;
 mod verify;

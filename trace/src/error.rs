@@ -3,15 +3,24 @@
 use carronade_checkpoint::Error as StoreError;
 use carronade_emulator::codec::StateError;
 use carronade_emulator::hash::Hash;
-use carronade_emulator::machine::VmError;
+use carronade_emulator::machine::{Cause, VmError};
+use carronade_emulator::memory::PageError;
 use carronade_emulator::oracle::OracleError;
+use carronade_emulator::preimage::PreimageError;
 
 /// Why a question about a trace has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// The machine cannot go on.
     #[error(transparent)]
-    Vm(#[from] VmError),
+    Vm(VmError),
+    /// A page or a pre-image that a checkpoint should have is not to be had. That is
+    /// neither the guest's fault nor the host's.
+    #[error("a checkpoint of this trace cannot be read: {0}")]
+    Unread(OracleError),
+    /// The first state is needed once more, and is not to be had.
+    #[error("cannot begin again from the trace's first state: {0}")]
+    Beginning(OracleError),
     /// The checkpoint store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,6 +75,33 @@ pub enum TraceError {
     /// Somebody asked for an end.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl From<VmError> for TraceError {
+    fn from(error: VmError) -> Self {
+        match error.cause {
+            Cause::Page(page) => Self::Unread(page),
+            Cause::Preimage(cause) if is_of_store(&cause) => Self::Unread(cause),
+            cause => Self::Vm(VmError { cause, ..error }),
+        }
+    }
+}
+
+fn is_of_store(error: &PreimageError) -> bool {
+    let PreimageError::Oracle { source, .. } = error else {
+        return false;
+    };
+    source.is::<StoreError>()
+}
+
+impl TraceError {
+    /// Whether what the store has is to blame, which going back to before it may mend.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Unread(error) => error.is::<PageError>(),
+            error => matches!(error, Self::Store(StoreError::Damaged { .. })),
+        }
+    }
 }
 
 fn hex(hash: &Hash) -> String {

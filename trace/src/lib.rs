@@ -12,6 +12,7 @@
 
 mod bisect;
 mod error;
+mod mend;
 mod pace;
 mod saved;
 mod shelf;
@@ -25,6 +26,7 @@ mod writer;
 pub use bisect::{Claims, Found, Unanswered, bisect};
 pub use carronade_checkpoint::Point;
 pub use error::TraceError;
+pub use mend::Beginning;
 pub use stand::Engine;
 pub use trace::{Options, Progress, Trace, part_of};
 pub use verify::{Segment, Verdict, Work, Worker, segments, verify};

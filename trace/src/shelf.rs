@@ -6,7 +6,7 @@
 use crate::error::TraceError;
 use crate::world::Known;
 use crate::writer::{Draft, Job, Writer};
-use carronade_checkpoint::{Checkpoint, Limit, Point, Policy, TraceStore};
+use carronade_checkpoint::{Checkpoint, Error as StoreError, Limit, Point, Policy, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::oracle::OracleError;
 use std::collections::BTreeMap;
@@ -18,9 +18,18 @@ pub struct Shelf {
     writer: Writer,
     store: TraceStore,
     points: BTreeMap<u64, Hash>,
+    /// What the checkpoints took when that was looked at, and what had been written then.
+    weighed: (u64, u64),
+    /// Who is told when nothing can be written, so that answers go on without.
+    lenient: Option<Told>,
+    /// Whether that has happened.
+    broken: bool,
     /// The last checkpoint: every pre-image of the trace so far was read on the way there.
     latest: Latest,
 }
+
+/// Who is told of an error.
+pub type Told = Box<dyn Fn(&TraceError) + Send>;
 
 type Latest = Arc<Mutex<Option<Checkpoint>>>;
 
@@ -32,8 +41,11 @@ impl Shelf {
     pub fn new(store: TraceStore) -> Result<Self, TraceError> {
         let mut shelf = Self {
             writer: Writer::new(store.clone()),
+            weighed: (store.weigh()?, store.written()),
             store,
             points: BTreeMap::new(),
+            lenient: None,
+            broken: false,
             latest: Arc::default(),
         };
         shelf.refresh()?;
@@ -46,11 +58,39 @@ impl Shelf {
     /// When the store cannot be read.
     pub fn refresh(&mut self) -> Result<(), TraceError> {
         self.flush()?;
+        self.list()
+    }
+
+    fn list(&mut self) -> Result<(), TraceError> {
         let points = self.store.checkpoints()?.into_iter();
         self.points = points.map(|point| (point.step, point.state_hash)).collect();
         let latest = self.store.open_nearest(u64::MAX)?;
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
         Ok(())
+    }
+
+    /// From the first failure to write on, nothing is written any more, and somebody is told
+    /// of it, instead of errors for all questions.
+    pub fn forgive(&mut self, told: Told) {
+        self.lenient = Some(told);
+    }
+
+    /// Whether nothing is written any more.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Something could not be written.
+    fn give_up(&mut self, error: TraceError) -> Result<(), TraceError> {
+        // That the store contradicts a run is not for its disk's sake.
+        let contradicts = matches!(error, TraceError::Store(StoreError::Conflict { .. }));
+        match &self.lenient {
+            Some(told) if !contradicts => told(&error),
+            _ => return Err(error),
+        }
+        self.broken = true;
+        self.list()
     }
 
     /// The store.
@@ -93,14 +133,14 @@ impl Shelf {
         next.map(|(step, _)| *step)
     }
 
-    /// Opens a checkpoint; if it has been thinned away meanwhile, one before it.
+    /// Opens a checkpoint; if it has been thinned away meanwhile, one before it, if there
+    /// is one.
     ///
     /// # Errors
-    /// When there is none, or the store cannot be read.
-    pub fn open(&mut self, step: u64) -> Result<Checkpoint, TraceError> {
+    /// When the store cannot be read.
+    pub fn open(&mut self, step: u64) -> Result<Option<Checkpoint>, TraceError> {
         self.flush()?;
-        let opened = self.store.open_nearest(step)?;
-        opened.ok_or(TraceError::Before(step))
+        Ok(self.store.open_nearest(step)?)
     }
 
     /// Thins the checkpoints to a number or a size.
@@ -109,8 +149,21 @@ impl Shelf {
     /// When the store cannot be read or written.
     pub fn thin(&mut self, limit: Limit, asked: &[u64]) -> Result<(), TraceError> {
         self.flush()?;
-        self.store.thin(&Policy { limit, dense: 0 }, asked)?;
+        if self.broken {
+            return Ok(());
+        }
+        match self.store.thin(&Policy { limit, dense: 0 }, asked) {
+            Ok(thinned) => self.weighed = (thinned.bytes, self.store.written()),
+            Err(error) => self.give_up(error.into())?,
+        }
         self.refresh()
+    }
+
+    /// How many bytes the checkpoints take, but for what others have written meanwhile.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        let (then, written) = self.weighed;
+        then + (self.store.written() - written)
     }
 
     /// Whether a checkpoint is there for others to go on from.
@@ -128,8 +181,10 @@ impl Shelf {
     /// When an earlier one could not be written.
     pub fn put(&mut self, draft: Draft) -> Result<(), TraceError> {
         let to = draft.to;
-        self.writer.write(Job::Checkpoint(Box::new(draft)))?;
-        self.points.insert(to.step, to.state_hash);
+        self.note(Job::Checkpoint(Box::new(draft)))?;
+        if !self.broken {
+            self.points.insert(to.step, to.state_hash);
+        }
         Ok(())
     }
 
@@ -144,7 +199,13 @@ impl Shelf {
     /// # Errors
     /// When that could not be written.
     pub fn note(&mut self, job: Job) -> Result<(), TraceError> {
-        self.writer.write(job)
+        if self.broken {
+            return Ok(());
+        }
+        match self.writer.write(job) {
+            Err(error) => self.give_up(error),
+            written => written,
+        }
     }
 
     /// Waits until all that was added is in the store.
@@ -152,10 +213,15 @@ impl Shelf {
     /// # Errors
     /// When something could not be written.
     pub fn flush(&mut self) -> Result<(), TraceError> {
-        for lost in self.writer.flush()? {
-            self.points.remove(&lost.step);
+        match self.writer.flush() {
+            Ok(lost) => {
+                for point in lost {
+                    self.points.remove(&point.step);
+                }
+                Ok(())
+            }
+            Err(error) => self.give_up(error),
         }
-        Ok(())
     }
 }
 

@@ -102,6 +102,7 @@ impl Stand {
         let notes = self.world.take_notes();
         match shelf.state_hash(step) {
             Some(stored) => same(step, state_hash, stored)?,
+            None if shelf.is_broken() => (),
             None => self.store(shelf, state_hash, &counted, &changes, notes)?,
         }
         self.base = Some(Point { step, state_hash });
@@ -123,14 +124,37 @@ impl Stand {
             add_known(&mut preimages, shelf);
         }
         let pages = all.as_deref().unwrap_or(changes);
+        let pages = with_bytes(self.machine.memory(), pages);
+        self.expect_pages()?;
         shelf.put(Draft {
             from,
             to: Point { step, state_hash },
             state: Saved::of(&self.machine).encode()?,
-            pages: with_bytes(self.machine.memory(), pages),
+            pages,
             preimages,
             output: encode_notes(step, counted, notes.output)?,
         })
+    }
+
+    /// Loads the pages that nobody has touched yet.
+    ///
+    /// # Errors
+    /// When one of them is damaged.
+    pub fn load(&self) -> Result<(), TraceError> {
+        let memory = self.machine.memory();
+        for page in memory.page_indexes() {
+            // A reference to a page is to one that was loaded.
+            let _ = memory.page(page);
+        }
+        self.expect_pages()
+    }
+
+    /// Pages that could not be loaded are zeros, which must not get into a checkpoint.
+    fn expect_pages(&self) -> Result<(), TraceError> {
+        match self.machine.memory().failure() {
+            Some(error) => Err(TraceError::Unread(error.into())),
+            None => Ok(()),
+        }
     }
 
     /// The first checkpoint, or one whose base somebody has thinned away, needs all pages.

@@ -2,6 +2,7 @@
 
 use crate::bisect::Claims;
 use crate::error::TraceError;
+use crate::mend::Beginning;
 use crate::pace::{Pace, cpu_time};
 use crate::saved::{Counted, Happened};
 use crate::shelf::Shelf;
@@ -37,8 +38,8 @@ pub struct Options {
     pub gain: u64,
     /// How many checkpoints are kept at most.
     pub checkpoints: usize,
-    /// How many bytes they may take in the store: looked at now and then, so that it may
-    /// be somewhat more for a time.
+    /// How many bytes they may take in the store; what is just being written may come on
+    /// top for a time, and what others write meanwhile.
     pub bytes: u64,
     /// Whether to show the guest's output and to count as if every step were executed
     /// here, also where a checkpoint saves it.
@@ -85,30 +86,32 @@ fn sound<T>(note: Result<Option<T>, StoreError>) -> Result<Option<T>, StoreError
     }
 }
 
-/// After how many checkpoints their bytes are counted.
-const WEIGHED: u64 = 32;
-
 /// Steps between looks at whether to go on.
 const SLICE: u64 = 50_000_000;
 
 /// The trace of a program from its first state on, over a store that keeps what was
 /// executed once.
 pub struct Trace {
-    shelf: Shelf,
-    world: SharedWorld,
-    engine: Engine,
-    options: Options,
-    first: u64,
-    stand: Stand,
+    pub(crate) shelf: Shelf,
+    pub(crate) world: SharedWorld,
+    pub(crate) engine: Engine,
+    pub(crate) options: Options,
+    pub(crate) first: u64,
+    /// The state hash at the first step.
+    pub(crate) start: Hash,
+    pub(crate) beginning: Option<Beginning>,
+    pub(crate) stand: Stand,
     /// What was counted between where the caller began and the stand's checkpoint, as far
     /// as the trace is faithful.
-    before: Counted,
+    pub(crate) before: Counted,
+    /// How often damage was mended for this question.
+    pub(crate) mended: u32,
     end: Option<Point>,
     asked: Vec<u64>,
     executed: u64,
     pace: Pace,
-    /// How many checkpoints were made.
-    made: u64,
+    /// How many bytes of checkpoints are too many.
+    heavy: u64,
     interrupted: Box<dyn Fn(Progress) -> bool + Send>,
 }
 
@@ -137,6 +140,8 @@ impl Trace {
         engine: Engine,
         options: Options,
     ) -> Result<Self, TraceError> {
+        // In a store that cannot be written, they stay.
+        let _ = store.sweep();
         // A damaged note is written anew once the end is found again.
         let end = sound(store.end())?;
         let mut shelf = Shelf::new(store)?;
@@ -144,22 +149,31 @@ impl Trace {
         let world = SharedWorld::new(host, Box::new(shelf.known()), output);
         let first = state.step;
         let mut stand = Stand::first(state, memory, &world, &engine)?;
-        stand.checkpoint(&mut shelf)?;
+        let (start, _) = stand.checkpoint(&mut shelf)?;
         Ok(Self {
             shelf,
             world,
             engine,
             options,
             first,
+            start,
+            beginning: None,
             stand,
             before: Counted::default(),
+            mended: 0,
             end,
             asked: Vec::new(),
             executed: 0,
             pace: Pace::default(),
-            made: 0,
+            heavy: options.bytes,
             interrupted: Box::new(|_| false),
         })
+    }
+
+    /// From the first failure to write on, checkpoints are not written any more, and somebody
+    /// is told of it once. Else it is an error, and answers are withheld.
+    pub fn forgive_writing(&mut self, told: impl Fn(&TraceError) + Send + 'static) {
+        self.shelf.forgive(Box::new(told));
     }
 
     /// Ends long runs with [`TraceError::Interrupted`] when `interrupted` says so.
@@ -188,18 +202,6 @@ impl Trace {
     /// When the store cannot be read.
     pub fn refresh(&mut self) -> Result<(), TraceError> {
         self.shelf.refresh()
-    }
-
-    /// Goes back to a checkpoint, after an error that may have left the machine or what was
-    /// noted for the next checkpoint half-way.
-    ///
-    /// # Errors
-    /// When there is none that can be opened.
-    pub fn recover(&mut self) -> Result<(), TraceError> {
-        self.shelf.refresh()?;
-        let nearest = self.shelf.nearest(self.stand.step()).unwrap_or(self.first);
-        self.before = Counted::default();
-        self.open_checkpoint(nearest)
     }
 
     /// The step counter of the first state.
@@ -239,7 +241,10 @@ impl Trace {
         }
         match self.shelf.state_hash(step) {
             Some(hash) => Ok(hash),
-            None => Ok(self.seek(step)?.witness()?.1),
+            None => {
+                self.seek(step)?;
+                self.mending(|trace| Ok(trace.stand.machine.witness()?.1))
+            }
         }
     }
 
@@ -259,9 +264,11 @@ impl Trace {
     /// # Errors
     /// When it cannot be executed.
     pub fn prove(&mut self) -> Result<StepWitness, TraceError> {
-        let witness = self.stand.machine.prove()?;
-        self.executed += 1;
-        Ok(witness)
+        self.mending(|trace| {
+            let witness = trace.stand.machine.prove()?;
+            trace.executed += 1;
+            Ok(witness)
+        })
     }
 
     /// The end of the trace: the counter of the last state, and its hash.
@@ -282,9 +289,20 @@ impl Trace {
     /// # Errors
     /// When the machine cannot come there.
     pub fn seek(&mut self, step: u64) -> Result<&mut Machine, TraceError> {
+        self.mended = 0;
         self.shelf.refresh()?;
         while !self.approach(step, u64::MAX)? {}
         self.keep()?;
+        Ok(&mut self.stand.machine)
+    }
+
+    /// The machine where it is, with all of its memory: who reads that as a whole is not to
+    /// find damage in it half-way.
+    ///
+    /// # Errors
+    /// When the store has lost some of it, and it cannot be had otherwise.
+    pub fn whole(&mut self) -> Result<&mut Machine, TraceError> {
+        self.mending(|trace| trace.stand.load())?;
         Ok(&mut self.stand.machine)
     }
 
@@ -298,6 +316,10 @@ impl Trace {
         if step < self.first {
             return Err(TraceError::Before(step));
         }
+        self.mending(|trace| trace.step_towards(step, pause))
+    }
+
+    pub(crate) fn step_towards(&mut self, step: u64, pause: u64) -> Result<bool, TraceError> {
         let target = step.min(self.end.map_or(u64::MAX, |end| end.step));
         self.come_near(target)?;
         if !self.arrived(target) {
@@ -332,6 +354,10 @@ impl Trace {
     /// # Errors
     /// When that cannot be stored.
     pub fn publish(&mut self) -> Result<(), TraceError> {
+        self.mending(Self::publish_here)
+    }
+
+    fn publish_here(&mut self) -> Result<(), TraceError> {
         let id = self.store().id();
         let step = self.stand.step();
         let state_hash = match self.shelf.state_hash(step) {
@@ -352,7 +378,8 @@ impl Trace {
     /// # Errors
     /// When one could not be written.
     pub fn flush(&mut self) -> Result<(), TraceError> {
-        self.shelf.flush()
+        self.shelf.flush()?;
+        self.thin()
     }
 
     /// The machine where it is.
@@ -394,7 +421,9 @@ impl Trace {
         if self.stand.base() != Some(from) {
             return Ok(false);
         }
-        let checkpoint = self.shelf.open(to)?;
+        let Some(checkpoint) = self.shelf.open(to)? else {
+            return Ok(false);
+        };
         let path = checkpoint.path();
         if checkpoint.point().step != to || !path.contains(&from) {
             return Ok(false);
@@ -406,12 +435,6 @@ impl Trace {
             }
         }
         Ok(true)
-    }
-
-    fn open_checkpoint(&mut self, step: u64) -> Result<(), TraceError> {
-        let checkpoint = self.shelf.open(step)?;
-        self.stand = Stand::at(&checkpoint, &self.world, &self.engine)?;
-        Ok(())
     }
 
     /// Runs to the target, or to the next place where something is to be done.
@@ -431,7 +454,7 @@ impl Trace {
         ran?;
         if exited {
             self.finish()
-        } else if step == node || step == grid && self.is_due() {
+        } else if step == node || step == grid && !self.shelf.is_broken() && self.is_due() {
             self.checkpoint().map(drop)
         } else {
             Ok(())
@@ -469,7 +492,6 @@ impl Trace {
         self.before.join(&counted);
         let cost = cpu_time().saturating_sub(began);
         self.pace.made(cost + self.shelf.last_cost());
-        self.made += 1;
         self.thin()?;
         Ok(hash)
     }
@@ -480,9 +502,12 @@ impl Trace {
             let limit = Limit::Checkpoints(self.options.checkpoints * 3 / 4);
             self.shelf.thin(limit, &self.asked)?;
         }
-        if self.made.is_multiple_of(WEIGHED) {
-            let limit = Limit::Bytes(self.options.bytes);
-            self.shelf.thin(limit, &self.asked)?;
+        if self.shelf.weight() > self.heavy {
+            let most = self.options.bytes;
+            self.shelf.thin(Limit::Bytes(most), &self.asked)?;
+            // If what must stay is too much, it is not looked at again with every checkpoint.
+            let left = self.shelf.weight();
+            self.heavy = if left > most { left + left / 8 } else { most };
         }
         Ok(())
     }
@@ -513,10 +538,11 @@ fn check_inputs(shelf: &Shelf, host: &mut dyn PreimageOracle) -> Result<(), Trac
         if key[0] != key_type::LOCAL {
             continue;
         }
-        let stored = known.preimage(&key).map_err(TraceError::Engine)?;
-        // A host that does not know, or none, is no reason to doubt.
-        if let Ok(now) = host.preimage(key)
-            && stored.is_some_and(|stored| stored != now)
+        // A host that does not know, or none, is no reason to doubt, and a value that is
+        // damaged is none.
+        if let Ok(Some(stored)) = known.preimage(&key)
+            && let Ok(now) = host.preimage(key)
+            && stored != now
         {
             return Err(TraceError::Inputs(key));
         }

@@ -27,6 +27,10 @@ pub struct World {
     /// Hints that the host has not been told.
     hints: Vec<Vec<u8>>,
     output: Box<dyn GuestOutput + Send>,
+    /// Output that is shown once it is known that nothing damaged has led to it.
+    unshown: Vec<(Stream, Vec<u8>)>,
+    /// Whether the machine makes steps whose output was shown already.
+    again: bool,
     notes: Notes,
 }
 
@@ -52,12 +56,14 @@ impl SharedWorld {
         known: Box<dyn Known>,
         output: Box<dyn GuestOutput + Send>,
     ) -> Self {
-        let (hints, notes) = Default::default();
+        let (hints, unshown, again, notes) = Default::default();
         Self(Arc::new(Mutex::new(World {
             host,
             known,
             hints,
             output,
+            unshown,
+            again,
             notes,
         })))
     }
@@ -79,9 +85,30 @@ impl SharedWorld {
         }
     }
 
-    /// Shows output again that a checkpoint has kept.
+    /// Has output shown that a checkpoint has kept.
     pub fn repeat(&self, stream: Stream, bytes: &[u8]) {
-        self.lock().output.write(stream, bytes);
+        self.lock().have_shown(stream, bytes);
+    }
+
+    /// Shows the output since the last call.
+    pub fn show(&self) {
+        let world = &mut *self.lock();
+        for (stream, bytes) in std::mem::take(&mut world.unshown) {
+            world.output.write(stream, &bytes);
+        }
+    }
+
+    /// The machine goes back: what it did since [`SharedWorld::show`] does not count, and what
+    /// it does until [`SharedWorld::come_back`] was shown already.
+    pub fn go_back(&self) {
+        let world = &mut *self.lock();
+        world.unshown.clear();
+        world.again = true;
+    }
+
+    /// The machine is where it went back from.
+    pub fn come_back(&self) {
+        self.lock().again = false;
     }
 
     fn lock(&self) -> MutexGuard<'_, World> {
@@ -90,6 +117,17 @@ impl SharedWorld {
 }
 
 impl World {
+    fn have_shown(&mut self, stream: Stream, bytes: &[u8]) {
+        if !self.again {
+            self.unshown.push((stream, bytes.to_vec()));
+        }
+    }
+
+    /// A pre-image that the store should have but has not: the host may.
+    fn replace(&mut self, key: Hash, lost: OracleError) -> Result<Vec<u8>, OracleError> {
+        self.ask_host(key).map_err(|_| lost)
+    }
+
     fn ask_host(&mut self, key: Hash) -> Result<Vec<u8>, OracleError> {
         for hint in std::mem::take(&mut self.hints) {
             self.host.hint(&hint)?;
@@ -113,9 +151,10 @@ impl PreimageOracle for SharedWorld {
         if let Some(value) = world.notes.preimages.get(&key) {
             return Ok(value.clone());
         }
-        let value = match world.known.preimage(&key)? {
-            Some(value) => value,
-            None => world.ask_host(key)?,
+        let value = match world.known.preimage(&key) {
+            Ok(Some(value)) => value,
+            Ok(None) => world.ask_host(key)?,
+            Err(lost) => world.replace(key, lost)?,
         };
         world.notes.preimages.insert(key, value.clone());
         Ok(value)
@@ -125,7 +164,7 @@ impl PreimageOracle for SharedWorld {
 impl GuestOutput for SharedWorld {
     fn write(&mut self, stream: Stream, bytes: &[u8]) {
         let world = &mut *self.lock();
-        world.output.write(stream, bytes);
+        world.have_shown(stream, bytes);
         world.notes.output.push((stream, bytes.to_vec()));
     }
 }

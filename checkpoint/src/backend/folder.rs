@@ -20,6 +20,8 @@ use tempfile::{Builder, NamedTempFile};
 
 /// How the names of files begin that are being written.
 const TEMPORARY: &str = ".writing-";
+/// How the names of folders begin that had an object's name.
+const ASIDE: &str = ".aside-";
 /// Locked by who replaces a small object of the folder.
 const LOCK: &str = ".lock";
 const PERMISSIONS: u32 = 0o644;
@@ -46,6 +48,18 @@ impl Folder {
             other => other,
         };
         done.map_err(|error| Error::io(file.display(), error))
+    }
+
+    /// A folder, a link or whatever else has an object's name is no object: it counts as a
+    /// damaged one, and is replaced.
+    fn expect_file(&self, path: &str) -> Result<()> {
+        let file = self.root.join(path);
+        match fs::symlink_metadata(&file) {
+            Ok(found) if !found.is_file() => {
+                Err(Error::damaged(file.display(), "it is not a plain file"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn write(&self, path: &str, bytes: &[u8], place: Place) -> Result<bool> {
@@ -88,8 +102,19 @@ impl Backend for Folder {
         Ok(if_there(listed)?.unwrap_or_default())
     }
 
+    fn weigh(&self, folder: &str) -> Result<u64> {
+        let weighed = self.at(folder, |folder| {
+            // What goes meanwhile has no weight.
+            let size = |file: fs::DirEntry| Some(file.metadata().ok()?.len());
+            let files = fs::read_dir(folder)?.flatten();
+            Ok(files.filter_map(size).sum())
+        });
+        Ok(if_there(weighed)?.unwrap_or_default())
+    }
+
     fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>> {
         let open = |path: &String| {
+            self.expect_file(path)?;
             self.at(path, |file| {
                 let file = File::open(file)?;
                 let data = file.metadata()?;
@@ -125,6 +150,7 @@ impl Backend for Folder {
     }
 
     fn replace(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        self.at(path, make_way)?;
         self.write(path, bytes, place_over).map(drop)
     }
 
@@ -213,6 +239,16 @@ fn read_at(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
     file.read_exact_at(&mut bytes, range.start)?;
     Ok(bytes)
+}
+
+/// A folder cannot be replaced by a file. What is in it is not ours to remove.
+fn make_way(target: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(target).is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    let beside = target.parent().unwrap_or(Path::new("."));
+    let aside = Builder::new().prefix(ASIDE).tempdir_in(beside)?.keep();
+    fs::rename(target, aside)
 }
 
 /// A synchronised file without a name of its own yet; it goes when it is dropped.

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::{
-    ClientOptions, Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    RetryConfig, UpdateVersion,
+    ClientOptions, Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
+    PutOptions, RetryConfig, UpdateVersion,
 };
 use request::{explain, is_loopback, open, read, runtime};
 use std::future::Future;
@@ -119,6 +119,13 @@ impl Remote {
         answers.into_iter().map(|(_, answer)| answer).collect()
     }
 
+    fn objects(&self, folder: &str) -> Result<Vec<ObjectMeta>> {
+        let list = |bucket: Arc<AmazonS3>, key| async move {
+            bucket.list_with_delimiter(Some(&key)).await
+        };
+        Ok(self.wait(folder, list)?.objects)
+    }
+
     fn put(&self, path: &str, bytes: &[u8], mode: PutMode) -> Result<()> {
         let bytes = bytes.to_vec();
         let put = |bucket: Arc<AmazonS3>, key| async move {
@@ -134,13 +141,15 @@ impl Remote {
 
 impl Backend for Remote {
     fn list(&self, folder: &str) -> Result<Vec<String>> {
-        let list = |bucket: Arc<AmazonS3>, key| async move {
-            bucket.list_with_delimiter(Some(&key)).await
-        };
-        let listed = self.wait(folder, list)?.objects.into_iter();
+        let listed = self.objects(folder)?.into_iter();
         Ok(listed
             .filter_map(|object| Some(object.location.filename()?.to_string()))
             .collect())
+    }
+
+    fn weigh(&self, folder: &str) -> Result<u64> {
+        let objects = self.objects(folder)?;
+        Ok(objects.iter().map(|object| object.size).sum())
     }
 
     fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>> {

@@ -8,7 +8,7 @@ use crate::trace::TraceStore;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-const MARKS: &str = "marks";
+pub(super) const MARKS: &str = "marks";
 /// A mark younger than this may be that of somebody who is just removing its edges.
 const BUSY: Duration = Duration::from_secs(60);
 
@@ -69,13 +69,13 @@ impl TraceStore {
         self.withdraw(name)
     }
 
-    fn withdraw(&self, name: &str) -> Result<()> {
+    pub(super) fn withdraw(&self, name: &str) -> Result<()> {
         self.backend().remove(&self.small_path(MARKS, name))
     }
 }
 
 /// A name that nobody else gives.
-fn new_name() -> String {
+pub(super) fn new_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let here = (

@@ -29,8 +29,13 @@ fn a_server_listens_at_a_port_of_this_machine() {
     ]);
     wait_until("the server listens", || TcpStream::connect(&free).is_ok());
     let stream = TcpStream::connect(&free).unwrap();
+    // Led here by another name.
     let reply = receive(send_request(stream, "GET", "/v1/hash?step=3")).unwrap();
-    assert_eq!(reply.status, 200);
+    assert_eq!(reply.status, 403);
+    let mut stream = TcpStream::connect(&free).unwrap();
+    let head = format!("GET /v1/hash?step=3 HTTP/1.1\r\nHost: {free}\r\n");
+    write!(stream, "{head}Connection: close\r\n\r\n").unwrap();
+    assert_eq!(receive(stream).unwrap().status, 200);
     let taken = serve(&sandbox, &["--store", "store", "--listen", &free]);
     taken.fails(1, &["cannot listen at 127.0.0.1:"]);
 }

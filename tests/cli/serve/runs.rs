@@ -116,6 +116,27 @@ fn a_run_goes_on_without_a_server_that_goes_away() {
 }
 
 #[test]
+fn a_run_goes_on_without_a_server_that_is_stopped() {
+    let sandbox = Sandbox::new();
+    let (sender, asked) = std::sync::mpsc::channel();
+    // It keeps its connections, and accepts more, but says nothing.
+    let _server = pretender(&sandbox, move |stream| {
+        sender.send(stream).unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(60));
+    });
+    let ran = with_store(&sandbox);
+    drop(asked.recv().unwrap());
+    assert_eq!(results(&sandbox, &ran), alone(&FLAGS));
+    assert!(
+        ran.stderr.contains("it has stopped answering"),
+        "{}",
+        ran.stderr
+    );
+    let warnings = ran.stderr.matches("the run goes on without it").count();
+    assert_eq!(warnings, 1, "{}", ran.stderr);
+}
+
+#[test]
 fn a_run_that_waits_for_a_server_is_interrupted() {
     let sandbox = Sandbox::new();
     let (sender, asked) = std::sync::mpsc::channel();

@@ -44,6 +44,10 @@ impl Backend for Disturbed {
         Ok(names)
     }
 
+    fn weigh(&self, folder: &str) -> Result<u64> {
+        self.folder.weigh(folder)
+    }
+
     fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>> {
         paths.iter().for_each(|path| self.before("open", path));
         self.folder.open(paths)
