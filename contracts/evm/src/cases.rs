@@ -15,6 +15,7 @@ use carronade_emulator::state::{
 };
 use carronade_emulator::step::NoOutput;
 use carronade_emulator::witness::{OracleData, Refusal, StepWitness, verify};
+use std::fmt;
 
 const SYSCALL: u32 = 0x0c;
 /// All calls that do more than succeed, some that only succeed, and neighbours of both.
@@ -52,7 +53,7 @@ pub struct Case {
 
 /// Two machines that disagree about a step.
 #[derive(Debug, thiserror::Error)]
-#[error("emulator: {emulator:?}, contract: {contract:?}, {case:?}")]
+#[error("emulator: {}, contract: {}, {case}", shown(emulator), shown(contract))]
 pub struct Disagreement {
     /// The state after the step, or nothing where the emulator refuses.
     pub emulator: Option<Hash>,
@@ -60,6 +61,26 @@ pub struct Disagreement {
     pub contract: Option<Hash>,
     /// The step.
     pub case: Box<Case>,
+}
+
+fn shown(post: &Option<Hash>) -> String {
+    post.map_or_else(|| "refused".into(), const_hex::encode)
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let witness = &self.witness;
+        let hex = |bytes: &[u8]| const_hex::encode(bytes);
+        let thread = witness.proof_data.get(..THREAD_BYTES).unwrap_or_default();
+        let leaf = witness.proof_data.get(330..362).unwrap_or_default();
+        write!(
+            f,
+            "state {}, thread {}, ",
+            hex(&witness.state_data),
+            hex(thread)
+        )?;
+        write!(f, "code {}, oracle {:?}", hex(leaf), witness.oracle)
+    }
 }
 
 /// What the emulator makes of a proof: the hash of the state after it, or nothing.
@@ -144,6 +165,8 @@ pub fn random(dice: &mut Dice) -> Case {
 fn instruction(dice: &mut Dice) -> u32 {
     match dice.below(8) {
         0 => dice.any() as u32,
+        // Where most of what the machine refuses is.
+        4 => dice.pick(&[0, 0, 0x01, 0x1c]) << 26 | dice.any() as u32 & 0x03ff_ffff,
         1 | 2 => SYSCALL | dice.any() as u32 & 0x03ff_ffc0,
         // Load-linked and store-conditional, which would be rare otherwise.
         3 => dice.pick(&[0x30, 0x34, 0x38, 0x3c]) << 26 | dice.any() as u32 & 0x03ff_ffff,

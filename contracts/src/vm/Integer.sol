@@ -45,8 +45,8 @@ library Integer {
             if (fun < 0x08) value = shift32(i, rs, rt);
             // sync is no barrier here; it copies rs.
             else if (fun == 0x0f) value = rs;
-            else if (fun < 0x30) value = arithmetic(i, fun, rs, rt);
-            else value = shift64(i, rt);
+            else if (fun >= 0x30) value = shift64(i, rt);
+            else value = arithmetic(i, fun, rs, rt);
             thread.setRegister(i.rd(), value);
         }
         thread.advance();
@@ -89,15 +89,15 @@ library Integer {
 
     function arithmetic(Instruction i, uint256 fun, uint64 rs, uint64 rt) private pure returns (uint64) {
         unchecked {
-            if (fun <= 0x21) return signExtend32(rs + rt);
-            if (fun <= 0x23) return signExtend32(rs - rt);
+            if (fun == ADD || fun == 0x21) return signExtend32(rs + rt);
+            if (fun == 0x22 || fun == 0x23) return signExtend32(rs - rt);
             if (fun == AND) return rs & rt;
             if (fun == OR) return rs | rt;
             if (fun == XOR) return rs ^ rt;
             if (fun == 0x27) return ~(rs | rt);
             if (fun == SLT) return int64(rs) < int64(rt) ? 1 : 0;
             if (fun == SLTU) return rs < rt ? 1 : 0;
-            if (fun == 0x2c || fun == 0x2d) return rs + rt;
+            if (fun == DADD || fun == 0x2d) return rs + rt;
             if (fun == 0x2e || fun == 0x2f) return rs - rt;
             revert InvalidInstruction(i.bits());
         }
