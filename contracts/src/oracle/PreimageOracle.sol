@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IPreimageOracle} from "../interfaces/IPreimageOracle.sol";
-import {Preimages} from "./Preimages.sol";
+import {LargePreimages} from "./LargePreimages.sol";
 
-contract PreimageOracle is Preimages {
-    uint256 public immutable challengePeriod;
+/// Authorised pre-images, from which virtual machines read. Functions and encodings are those of
+/// the reference's PreimageOracle.sol.
+contract PreimageOracle is LargePreimages {
+    /// The version of the reference whose interface this is.
+    string public constant version = "1.1.5";
 
-    constructor(uint256 minProposalSize_, uint256 challengePeriod_) {
-        challengePeriod = challengePeriod_;
-        minProposalSize_;
-    }
+    /// @param minProposalSize_ The smallest large pre-image, in bytes.
+    /// @param challengePeriod_ How long large pre-images can be challenged, in seconds.
+    constructor(uint256 minProposalSize_, uint256 challengePeriod_)
+        LargePreimages(minProposalSize_, challengePeriod_)
+    {}
 }
