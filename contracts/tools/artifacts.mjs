@@ -10,6 +10,10 @@ const folder = join(root, "artifacts");
 // Everything that is deployed.
 const CONTRACTS = {
   CannonVM: "src/vm/CannonVM.sol",
+  AnchorStateRegistry: "src/dispute/AnchorStateRegistry.sol",
+  DelayedWETH: "src/dispute/DelayedWETH.sol",
+  DisputeGameFactory: "src/dispute/DisputeGameFactory.sol",
+  FaultDisputeGame: "src/dispute/FaultDisputeGame.sol",
   PreimageOracle: "src/oracle/PreimageOracle.sol",
 };
 
