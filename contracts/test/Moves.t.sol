@@ -91,21 +91,21 @@ contract MovesTest is GameTest {
         }
     }
 
-    /// A defence disputes the output after the defended one: the other side's if that one is as
-    /// many moves away from the defended one as its own opponents are.
-    function test_theStatusAfterADefenceDependsOnWhoseTheNextOutputIs() external {
-        // Right of the claim at depth 3 is the claim at depth 2, its parent: of the other side than
-        // the claim, so of the defender's own.
-        uint256 third = attackDownTo(SPLIT, 0);
-        expectMoveToFailWithStatus(third, 1);
-        play(BOB, third, false, Claim.wrap(hashOf("trace", 0)));
-        // Right of a claim that defends at depth 3 is the root claim, or depth 1: of its own side.
-        uint256 second = attackDownTo(SPLIT - 1, 0 + 1 * 0);
-        second;
-        uint256 defended = defend(ALICE, attack(BOB, attack(ALICE, attack(BOB, 0, "x"), "y") - 1, "z"), "w");
-        assertEq(positionAt(defended).depth(), SPLIT);
-        expectMoveToFailWithStatus(defended, 0);
-        play(BOB, defended, false, Claim.wrap(hashOf("trace", 2)));
+    /// A defence disputes the output after the defended one. After an attack that is the attacked
+    /// claim, of the other side than the claim and so of the defender's own.
+    function test_aDefenceAfterAnAttackAcceptsTheNextOutput() external {
+        uint256 output = attackDownTo(SPLIT, 0);
+        expectMoveToFailWithStatus(output, 1);
+        play(BOB, output, false, Claim.wrap(hashOf("trace", 0)));
+    }
+
+    /// After a defence it is a claim further up; here that of depth 1, of the claim's own side.
+    function test_aDefenceAfterADefenceMayRejectTheNextOutput() external {
+        uint256 output = defend(BOB, attack(ALICE, attack(BOB, 0, "a"), "b"), "c");
+        assertEq(positionAt(output).raw(), 10);
+        assertEq(positionAt(output).next().traceAncestor().raw(), 2);
+        expectMoveToFailWithStatus(output, 0);
+        play(ALICE, output, false, Claim.wrap(hashOf("trace", 2)));
     }
 
     function expectMoveToFailWithStatus(uint256 parent, uint8 status) internal {
@@ -164,9 +164,7 @@ contract MovesTest is GameTest {
     function test_theExtensionCoversALargePreimageBeforeAStep() external {
         uint256 above = attackDownTo(MAX_DEPTH - 2, 0);
         pass(CLOCK - 1);
-        uint256 late = attack(ALICE, above, "late");
-        assertEq(clockAt(late), CLOCK - EXTENSION - PERIOD);
-        assertEq(clockAt(attack(ALICE, attack(BOB, late, "last"), "x") * 0 + late), CLOCK - EXTENSION - PERIOD);
+        assertEq(clockAt(attack(ALICE, above, "late")), CLOCK - EXTENSION - PERIOD);
     }
 
     function test_noMoveInAGameThatIsOver() external {
