@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/../contracts"
 [ -d node_modules ] || npm ci --ignore-scripts
-npx --no-install forge build --force --skip test
+npx --no-install forge build --force src
 node tools/artifacts.mjs "$@"

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {GameTest} from "./GameTest.sol";
 import {IDisputeGame} from "../src/interfaces/IDisputeGame.sol";
 import {AnchorStateRegistry} from "../src/dispute/AnchorStateRegistry.sol";
+import {ClaimTree} from "../src/dispute/ClaimTree.sol";
 import {DisputeGameFactory} from "../src/dispute/DisputeGameFactory.sol";
 import "../src/dispute/Errors.sol";
 import {FaultDisputeGame} from "../src/dispute/FaultDisputeGame.sol";
@@ -59,7 +60,7 @@ contract FactoryTest is GameTest {
             vm.expectRevert(abi.encodeWithSelector(UnexpectedRootClaim.selector, claim));
             factory.create{value: bond}(CANNON, claim, abi.encode(numbers[n]));
         }
-        FaultDisputeGame implementation = new FaultDisputeGame(params(MAX_DEPTH, SPLIT, EXTENSION, CLOCK));
+        FaultDisputeGame implementation = deployGame(params(MAX_DEPTH, SPLIT, EXTENSION, CLOCK));
         factory.setImplementation(OTHER, implementation, factory.gameArgs(CANNON));
         vm.expectRevert(AnchorRootNotFound.selector);
         factory.create(OTHER, claim, abi.encode(CLAIMED));
@@ -108,20 +109,33 @@ contract FactoryTest is GameTest {
 
     function test_parametersAreChecked() external {
         vm.expectRevert(MaxDepthTooLarge.selector);
-        new FaultDisputeGame(params(126, 30, EXTENSION, CLOCK));
+        this.tryRules(params(126, 30, EXTENSION, CLOCK));
         uint256[4] memory splits = [MAX_DEPTH - 1, MAX_DEPTH, type(uint256).max, 1];
         for (uint256 n = 0; n < splits.length; n++) {
             vm.expectRevert(InvalidSplitDepth.selector);
-            new FaultDisputeGame(params(MAX_DEPTH, splits[n], EXTENSION, CLOCK));
+            this.tryRules(params(MAX_DEPTH, splits[n], EXTENSION, CLOCK));
         }
         vm.expectRevert(InvalidClockExtension.selector);
-        new FaultDisputeGame(params(MAX_DEPTH, SPLIT, CLOCK / 2 + 1, CLOCK));
-        new FaultDisputeGame(params(125, 123, CLOCK / 2, CLOCK));
+        this.tryRules(params(MAX_DEPTH, SPLIT, CLOCK / 2 + 1, CLOCK));
+        vm.expectRevert(InvalidClockExtension.selector);
+        this.tryRules(params(MAX_DEPTH, SPLIT, CLOCK / 2, 1 << 48));
+        deployGame(params(125, 123, CLOCK / 2, CLOCK));
         // A clock that has no room for a large pre-image shows when the oracle is known.
-        FaultDisputeGame tight = new FaultDisputeGame(params(MAX_DEPTH, SPLIT, EXTENSION, PERIOD + EXTENSION - 1));
+        FaultDisputeGame tight = deployGame(params(MAX_DEPTH, SPLIT, EXTENSION, PERIOD + EXTENSION - 1));
         factory.setImplementation(CANNON, tight, factory.gameArgs(CANNON));
         uint256 bond = factory.initBonds(CANNON);
         vm.expectRevert(InvalidClockExtension.selector);
         factory.create{value: bond}(CANNON, claimOf("tight"), abi.encode(CLAIMED));
+    }
+
+    /// Deploys a game, and reverts as its constructor does.
+    function tryRules(ClaimTree.GameConstructorParams memory rules) external {
+        bytes memory code = bytes.concat(vm.getCode("FaultDisputeGame.sol:FaultDisputeGame"), abi.encode(rules));
+        assembly ("memory-safe") {
+            if iszero(create(0, add(code, 32), mload(code))) {
+                returndatacopy(0, 0, returndatasize())
+                revert(0, returndatasize())
+            }
+        }
     }
 }

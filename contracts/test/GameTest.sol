@@ -11,7 +11,7 @@ import {DelayedWETH} from "../src/dispute/DelayedWETH.sol";
 import {DisputeGameFactory} from "../src/dispute/DisputeGameFactory.sol";
 import {FaultDisputeGame} from "../src/dispute/FaultDisputeGame.sol";
 import {Position} from "../src/dispute/Position.sol";
-import {Claim, Clock, Duration, GameType, Hash, LibClock, Proposal} from "../src/dispute/Types.sol";
+import {Claim, Clock, Duration, GameType, Hash, Proposal} from "../src/dispute/Types.sol";
 import {PreimageOracle} from "../src/oracle/PreimageOracle.sol";
 
 /// A machine of which the test says where a step leads, and that tells what it was asked.
@@ -65,11 +65,12 @@ abstract contract GameTest is Test {
         vm.roll(10);
         address[3] memory actors = [ALICE, BOB, CAROL];
         for (uint256 n = 0; n < actors.length; n++) vm.deal(actors[n], 100_000 ether);
-        oracle = new PreimageOracle(126_000, PERIOD);
+        oracle = PreimageOracle(deploy("PreimageOracle.sol:PreimageOracle", abi.encode(126_000, PERIOD)));
         stub = new StubVM(oracle);
-        factory = new DisputeGameFactory(address(this));
-        registry = new AnchorStateRegistry(factory, FINALITY);
-        weth = new DelayedWETH(DELAY);
+        factory = DisputeGameFactory(deploy("DisputeGameFactory.sol:DisputeGameFactory", abi.encode(this)));
+        bytes memory finality = abi.encode(factory, FINALITY);
+        registry = AnchorStateRegistry(deploy("AnchorStateRegistry.sol:AnchorStateRegistry", finality));
+        weth = DelayedWETH(deploy("DelayedWETH.sol:DelayedWETH", abi.encode(DELAY)));
         register(CANNON);
         game = create(ALICE, claimOf("root"), CLAIMED);
     }
@@ -78,7 +79,7 @@ abstract contract GameTest is Test {
         registry.setStartingAnchor(kind, Proposal(Hash.wrap(keccak256("anchor")), START));
         bytes memory args =
             abi.encodePacked(hashOf(PRESTATE, 3), address(stub), address(registry), address(weth), CHAIN);
-        FaultDisputeGame implementation = new FaultDisputeGame(params(MAX_DEPTH, SPLIT, EXTENSION, CLOCK));
+        FaultDisputeGame implementation = deployGame(params(MAX_DEPTH, SPLIT, EXTENSION, CLOCK));
         factory.setImplementation(kind, implementation, args);
         factory.setInitBond(kind, implementation.getRequiredBond(Position.wrap(1)));
     }
@@ -89,6 +90,10 @@ abstract contract GameTest is Test {
         returns (ClaimTree.GameConstructorParams memory)
     {
         return ClaimTree.GameConstructorParams(max, split, Duration.wrap(extension), Duration.wrap(clock));
+    }
+
+    function deployGame(ClaimTree.GameConstructorParams memory rules) internal returns (FaultDisputeGame) {
+        return FaultDisputeGame(payable(deploy("FaultDisputeGame.sol:FaultDisputeGame", abi.encode(rules))));
     }
 
     function create(address who, Claim root, uint256 number) internal returns (FaultDisputeGame) {
@@ -121,7 +126,7 @@ abstract contract GameTest is Test {
 
     function clockAt(uint256 index) internal view returns (uint64 used) {
         (,,,,,, Clock clock) = game.claimData(index);
-        return LibClock.duration(clock);
+        return uint64(Clock.unwrap(clock) >> 64);
     }
 
     function bondFor(uint256 parent, bool isAttack) internal view returns (uint256) {

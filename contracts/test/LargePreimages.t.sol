@@ -51,7 +51,8 @@ contract LargePreimagesTest is Test {
     address internal constant ALICE = address(0xa11ce);
     address internal constant BOB = address(0xb0b);
 
-    PreimageOracle internal oracle = new PreimageOracle(MIN_SIZE, PERIOD);
+    PreimageOracle internal oracle =
+        PreimageOracle(deploy("PreimageOracle.sol:PreimageOracle", abi.encode(MIN_SIZE, PERIOD)));
     KeccakHarness internal harness = new KeccakHarness();
 
     bytes internal image;

@@ -18,7 +18,7 @@ interface Vm {
     function etch(address where, bytes calldata code) external;
     function mockCall(address where, bytes calldata data, bytes calldata returned) external;
     function mockCallRevert(address where, bytes calldata data, bytes calldata returned) external;
-    function load(address where, bytes32 slot) external view returns (bytes32);
+    function getCode(string calldata artifact) external view returns (bytes memory);
 }
 
 /// What every test has.
@@ -30,6 +30,16 @@ abstract contract Test {
 
     error Differs(uint256 found, uint256 wanted);
     error Untrue(string what);
+
+    /// Deploys a contract from its artifact. With `new`, the compiler would build it once more into
+    /// every test.
+    function deploy(string memory artifact, bytes memory arguments) internal returns (address made) {
+        bytes memory code = bytes.concat(vm.getCode(artifact), arguments);
+        assembly ("memory-safe") {
+            made := create(0, add(code, 32), mload(code))
+        }
+        assertTrue(made != address(0), artifact);
+    }
 
     /// Moves the clock on.
     function pass(uint256 seconds_) internal {

@@ -56,6 +56,14 @@ macro_rules! artifacts {
 artifacts! {
     /// The single-step verifier of state version 8.
     cannon_vm = "CannonVM";
+    /// The newest proved output root of each type of game.
+    anchor_state_registry = "AnchorStateRegistry";
+    /// The holder of bonds.
+    delayed_weth = "DelayedWETH";
+    /// The factory of games.
+    dispute_game_factory = "DisputeGameFactory";
+    /// The code of games of Cannon's type.
+    fault_dispute_game = "FaultDisputeGame";
     /// The pre-image oracle.
     preimage_oracle = "PreimageOracle";
 }

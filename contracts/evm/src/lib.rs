@@ -1,9 +1,10 @@
 //! The contracts as they are deployed, and an EVM in memory to execute them in.
 //!
-//! [`artifact`] holds what `scripts/build-contracts.sh` compiled. [`chain`] is a chain without
-//! blocks, on which [`stepper`] executes steps of the machine; [`cases`] makes random steps, on
-//! which emulator and contract must agree.
+//! [`artifact`] holds what `scripts/build-contracts.sh` compiled, [`abi`] how to call it. [`chain`]
+//! is a chain without blocks: on one, [`stepper`] executes steps of the machine, and [`system`]
+//! plays games. [`cases`] makes random steps, on which emulator and contract must agree.
 
+pub mod abi;
 pub mod artifact;
 #[cfg(feature = "evm")]
 pub mod cases;
@@ -13,3 +14,5 @@ pub mod chain;
 pub mod dice;
 #[cfg(feature = "evm")]
 pub mod stepper;
+#[cfg(feature = "evm")]
+pub mod system;

@@ -1,26 +1,16 @@
 //! The verifier and the oracle on a chain: executes steps from their proofs.
 
+use crate::abi::{CannonVM, PreimageOracle};
 use crate::artifact;
 use crate::chain::{Chain, Receipt, intrinsic_gas, mapping_slot};
-use alloy_sol_types::{SolCall, SolValue, sol};
+use alloy_sol_types::{SolCall, SolValue};
 use carronade_emulator::hash::{Hash, keccak256};
 use carronade_emulator::preimage::key_type;
 use carronade_emulator::witness::{OracleData, StepWitness};
 use revm::primitives::{Address, B256, Bytes, U256};
 
-sol! {
-    /// `CannonVM`.
-    function step(bytes stateData, bytes proof, bytes32 localContext) external returns (bytes32 postState);
-    /// `PreimageOracle`.
-    function loadLocalData(uint256 ident, bytes32 localContext, bytes32 word, uint256 size, uint256 partOffset) external returns (bytes32 key);
-    /// `PreimageOracle`.
-    function loadKeccak256PreimagePart(uint256 partOffset, bytes preimage) external;
-    /// `PreimageOracle`.
-    function loadSha256PreimagePart(uint256 partOffset, bytes preimage) external;
-}
-
 /// Smallest large pre-image, in bytes.
-const MIN_PROPOSAL: u64 = 126_000;
+pub const MIN_PROPOSAL: u64 = 126_000;
 /// How long large pre-images can be challenged, in seconds.
 const CHALLENGE_PERIOD: u64 = 86_400;
 
@@ -70,7 +60,7 @@ impl Stepper {
 
     /// Executes a step, with what the oracle has.
     pub fn step(&mut self, witness: &StepWitness, local_context: Hash) -> Stepped {
-        let call = stepCall {
+        let call = CannonVM::stepCall {
             stateData: witness.state_data.clone().into(),
             proof: witness.proof_data.clone().into(),
             localContext: local_context.into(),
@@ -96,12 +86,12 @@ impl Stepper {
         let (offset, value) = (U256::from(data.offset), &data.value[8..]);
         let call = match data.key[0] {
             key_type::LOCAL => local_call(data, offset, local_context),
-            key_type::KECCAK256 => loadKeccak256PreimagePartCall {
+            key_type::KECCAK256 => PreimageOracle::loadKeccak256PreimagePartCall {
                 partOffset: offset,
                 preimage: value.to_vec().into(),
             }
             .abi_encode(),
-            key_type::SHA256 => loadSha256PreimagePartCall {
+            key_type::SHA256 => PreimageOracle::loadSha256PreimagePartCall {
                 partOffset: offset,
                 preimage: value.to_vec().into(),
             }
@@ -147,7 +137,7 @@ fn local_call(data: &OracleData, offset: U256, local_context: Hash) -> Vec<u8> {
     word[..count].copy_from_slice(&value[..count]);
     let mut ident = data.key;
     ident[0] = 0;
-    loadLocalDataCall {
+    PreimageOracle::loadLocalDataCall {
         ident: U256::from_be_bytes(ident),
         localContext: local_context.into(),
         word: word.into(),

@@ -5,7 +5,7 @@ import {Bonds} from "./Bonds.sol";
 import {ClaimAboveSplit, GameDepthExceeded, GameNotInProgress} from "./Errors.sol";
 import {GameArguments} from "./GameArguments.sol";
 import {Position} from "./Position.sol";
-import {Claim, Clock, Duration, GameStatus, Hash, Proposal, Timestamp} from "./Types.sol";
+import {Claim, Clock, Duration, GameStatus, Hash, LibClock, Proposal, Timestamp} from "./Types.sol";
 
 /// The claims of a game and what follows from where they are.
 ///
@@ -13,14 +13,19 @@ import {Claim, Clock, Duration, GameStatus, Hash, Proposal, Timestamp} from "./T
 /// starting one; below, under each claim at the split depth, they are states of the machine between
 /// two neighbouring blocks. A claim's parent is the one that it moves against.
 abstract contract ClaimTree is GameArguments {
+    /// In four slots, of which a move writes three, and looking for an ancestor reads one; in the
+    /// reference's order where [`claimData`] gives it out. All ether there is takes 87 bits, and 48
+    /// bits of seconds are millions of years.
     struct ClaimData {
-        uint32 parentIndex;
-        address counteredBy;
-        address claimant;
-        uint128 bond;
-        Claim claim;
         Position position;
-        Clock clock;
+        uint32 parentIndex;
+        uint96 bond;
+        address claimant;
+        /// The clock: seconds that the claimant's side has used, and since when the other's runs.
+        uint48 elapsed;
+        uint48 since;
+        Claim claim;
+        address counteredBy;
     }
 
     /// Two neighbouring output roots, of which the second is disputed. Position 0 stands for the
@@ -59,7 +64,7 @@ abstract contract ClaimTree is GameArguments {
     bool public l2BlockNumberChallenged;
     address public l2BlockNumberChallenger;
     /// All claims; the root claim is the first.
-    ClaimData[] public claimData;
+    ClaimData[] internal claimList;
     /// Which moves have been made.
     mapping(Hash => bool) public claims;
     /// The moves against each claim.
@@ -81,7 +86,26 @@ abstract contract ClaimTree is GameArguments {
     }
 
     function claimDataLen() external view returns (uint256) {
-        return claimData.length;
+        return claimList.length;
+    }
+
+    /// A claim.
+    function claimData(uint256 index)
+        external
+        view
+        returns (
+            uint32 parentIndex,
+            address counteredBy,
+            address claimant,
+            uint128 bond,
+            Claim claim,
+            Position position,
+            Clock clock
+        )
+    {
+        ClaimData memory c = claimList[index];
+        Clock clock_ = LibClock.pack(c.elapsed, c.since);
+        return (c.parentIndex, c.counteredBy, c.claimant, c.bond, c.claim, c.position, clock_);
     }
 
     /// The number of the block that the game starts from.
@@ -103,9 +127,9 @@ abstract contract ClaimTree is GameArguments {
     /// How much time a challenger of a claim has used: what the claim's parent had when it was
     /// made, and all since the claim; at most all there is.
     function getChallengerDuration(uint256 claimIndex) public view inProgress returns (Duration) {
-        ClaimData storage claim = claimData[claimIndex];
-        uint256 used = claim.parentIndex == NO_PARENT ? 0 : claimData[claim.parentIndex].clock.duration();
-        used += block.timestamp - claim.clock.timestamp();
+        ClaimData storage claim = claimList[claimIndex];
+        uint256 used = claim.parentIndex == NO_PARENT ? 0 : claimList[claim.parentIndex].elapsed;
+        used += block.timestamp - claim.since;
         uint64 most = Duration.unwrap(maxClockDuration);
         return Duration.wrap(used > most ? most : uint64(used));
     }
@@ -123,17 +147,17 @@ abstract contract ClaimTree is GameArguments {
 
     /// There always is one: whoever moves right of a claim keeps it as an ancestor.
     function findAt(Position position, uint256 start) private view returns (ClaimData storage claim) {
-        claim = claimData[start];
-        while (claim.position.raw() != position.raw()) claim = claimData[claim.parentIndex];
+        claim = claimList[start];
+        while (claim.position.raw() != position.raw()) claim = claimList[claim.parentIndex];
     }
 
     /// The output roots between which the execution trace of a claim is.
     function findOutputs(uint256 claimIndex) internal view returns (Outputs memory outputs) {
-        ClaimData storage root = claimData[claimIndex];
+        ClaimData storage root = claimList[claimIndex];
         if (root.position.depth() <= splitDepth) revert ClaimAboveSplit();
-        while (root.position.depth() > splitDepth + 1) root = claimData[root.parentIndex];
+        while (root.position.depth() > splitDepth + 1) root = claimList[root.parentIndex];
         uint256 index = root.parentIndex;
-        ClaimData storage output = claimData[index];
+        ClaimData storage output = claimList[index];
         // An attack disputes the output itself, a defence the one after it.
         if (root.position.parent().raw() != output.position.raw()) {
             ClaimData storage disputed = findOutput(output.position.next(), index);

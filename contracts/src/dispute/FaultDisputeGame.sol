@@ -7,7 +7,7 @@ import {Moves} from "./Moves.sol";
 import {LibPosition, Position} from "./Position.sol";
 import {Resolution} from "./Resolution.sol";
 import {Rlp} from "./Rlp.sol";
-import {Claim, Duration, GameType, Hash, OutputRootProof, Proposal, Timestamp, LibClock} from "./Types.sol";
+import {Claim, Duration, Hash, OutputRootProof, Proposal, Timestamp} from "./Types.sol";
 
 /// A dispute about an output root of an L2 chain, by bisection: first over output roots of blocks,
 /// then over states of a machine that executes the program which computes one from another, down to
@@ -31,6 +31,7 @@ contract FaultDisputeGame is Resolution {
         if (params.splitDepth < 2) revert InvalidSplitDepth();
         uint256 extension = 2 * uint256(Duration.unwrap(params.clockExtension));
         if (extension > Duration.unwrap(params.maxClockDuration)) revert InvalidClockExtension();
+        if (Duration.unwrap(params.maxClockDuration) > type(uint48).max) revert InvalidClockExtension();
     }
 
     /// Bonds come back from their holder here, to be passed on.
@@ -48,18 +49,7 @@ contract FaultDisputeGame is Resolution {
         expectExtensionsToFit();
         initialized = true;
         createdAt = Timestamp.wrap(uint64(block.timestamp));
-        claimData.push(
-            ClaimData({
-                parentIndex: NO_PARENT,
-                counteredBy: address(0),
-                claimant: gameCreator(),
-                bond: uint128(msg.value),
-                claim: rootClaim(),
-                position: ROOT_POSITION,
-                clock: LibClock.pack(0, uint64(block.timestamp))
-            })
-        );
-        takeBond(gameCreator());
+        pushClaim(gameCreator(), NO_PARENT, rootClaim(), ROOT_POSITION, 0);
     }
 
     /// Shows that the block which the root claim is of has another number than claimed. That

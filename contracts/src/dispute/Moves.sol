@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IPreimageOracle} from "../interfaces/IPreimageOracle.sol";
 import {VMStatus} from "../vm/State.sol";
 import {ClaimTree} from "./ClaimTree.sol";
 import "./Errors.sol";
 import {Position} from "./Position.sol";
-import {Claim, Clock, Duration, GameStatus, Hash, LocalPreimageKey, LibClock} from "./Types.sol";
+import {Claim, Duration, Hash, LocalPreimageKey} from "./Types.sol";
 
 /// What players do: move against claims, give local data to the oracle, execute a step.
 abstract contract Moves is ClaimTree {
@@ -27,7 +26,7 @@ abstract contract Moves is ClaimTree {
 
     /// Attacks or defends. The value is the bond at the new claim's position.
     function move(Claim disputed, uint256 challengeIndex, Claim claim, bool isAttack) public payable inProgress {
-        ClaimData storage parent = claimData[challengeIndex];
+        ClaimData storage parent = claimList[challengeIndex];
         if (Claim.unwrap(parent.claim) != Claim.unwrap(disputed)) revert InvalidDisputedClaimIndex();
         Position parentPosition = parent.position;
         Position position = parentPosition.move(isAttack);
@@ -39,13 +38,10 @@ abstract contract Moves is ClaimTree {
         if (depth > maxGameDepth) revert GameDepthExceeded();
         if (depth == splitDepth + 1) expectStatus(claim, challengeIndex, parentPosition, isAttack);
         if (getRequiredBond(position) != msg.value) revert IncorrectBondAmount();
-        Clock clock = nextClock(challengeIndex, depth);
+        uint64 elapsed = nextClock(challengeIndex, depth);
         noteMove(claim, position, challengeIndex);
-        claimData.push(
-            ClaimData(uint32(challengeIndex), address(0), msg.sender, uint128(msg.value), claim, position, clock)
-        );
-        subgames[challengeIndex].push(claimData.length - 1);
-        takeBond(msg.sender);
+        subgames[challengeIndex].push(claimList.length);
+        pushClaim(msg.sender, uint32(challengeIndex), claim, position, elapsed);
         emit Move(challengeIndex, claim, msg.sender);
     }
 
@@ -58,7 +54,7 @@ abstract contract Moves is ClaimTree {
         external
         inProgress
     {
-        ClaimData storage parent = claimData[claimIndex];
+        ClaimData storage parent = claimList[claimIndex];
         Position position = parent.position;
         if (position.depth() != maxGameDepth) revert InvalidParent();
         Claim preState = parent.claim;
@@ -120,12 +116,12 @@ abstract contract Moves is ClaimTree {
     }
 
     /// The mover's clock: what they have used, but so that the answer has its extension left.
-    function nextClock(uint256 challengeIndex, uint256 depth) private view returns (Clock) {
+    function nextClock(uint256 challengeIndex, uint256 depth) private view returns (uint64) {
         uint64 most = Duration.unwrap(maxClockDuration);
         uint64 used = Duration.unwrap(getChallengerDuration(challengeIndex));
         if (used == most) revert ClockTimeExceeded();
         uint64 latest = most - extensionAt(depth);
-        return LibClock.pack(used < latest ? used : latest, uint64(block.timestamp));
+        return used < latest ? used : latest;
     }
 
     /// How much time is left at least for an answer to a claim at a depth: twice as much before an
@@ -144,8 +140,12 @@ abstract contract Moves is ClaimTree {
         claims[id] = true;
     }
 
-    /// Keeps the value as somebody's bond.
-    function takeBond(address claimant) internal {
+    /// Adds a claim, with the value as its bond.
+    function pushClaim(address claimant, uint32 parent, Claim claim, Position position, uint64 elapsed) internal {
+        ClaimData storage added = claimList.push();
+        (added.position, added.parentIndex, added.bond) = (position, parent, uint96(msg.value));
+        (added.claimant, added.elapsed, added.since) = (claimant, uint48(elapsed), uint48(block.timestamp));
+        added.claim = claim;
         refundModeCredit[claimant] += msg.value;
         weth().deposit{value: msg.value}();
     }

@@ -42,7 +42,7 @@ abstract contract Resolution is Moves {
         uint256[] storage challenges = subgames[claimIndex];
         if (challenges.length == 0 && claimIndex != 0) {
             // Who stepped against it, if somebody did, counters it.
-            return finish(claimIndex, claimData[claimIndex].counteredBy);
+            return finish(claimIndex, claimList[claimIndex].counteredBy);
         }
         ResolutionCheckpoint memory checkpoint = resolutionCheckpoints[claimIndex];
         if (!checkpoint.initialCheckpointComplete) {
@@ -63,7 +63,7 @@ abstract contract Resolution is Moves {
     /// Ends the game, once the root claim has been decided.
     function resolve() external inProgress returns (GameStatus) {
         if (!resolvedSubgames[0]) revert OutOfOrderResolution();
-        bool stands = claimData[0].counteredBy == address(0);
+        bool stands = claimList[0].counteredBy == address(0);
         status = stands ? GameStatus.DEFENDER_WINS : GameStatus.CHALLENGER_WINS;
         resolvedAt = Timestamp.wrap(uint64(block.timestamp));
         emit Resolved(status);
@@ -110,7 +110,7 @@ abstract contract Resolution is Moves {
     /// Takes a claim into account that was made against the one which is being resolved.
     function consider(ResolutionCheckpoint memory checkpoint, uint256 challenge) private view {
         if (!resolvedSubgames[challenge]) revert OutOfOrderResolution();
-        ClaimData storage claim = claimData[challenge];
+        ClaimData storage claim = claimList[challenge];
         bool isFurtherLeft = claim.position.raw() < checkpoint.leftmostPosition.raw();
         if (claim.counteredBy == address(0) && isFurtherLeft) {
             checkpoint.counteredBy = claim.claimant;
@@ -120,9 +120,9 @@ abstract contract Resolution is Moves {
 
     /// The bond goes to who counters the claim, or back.
     function finish(uint256 claimIndex, address counteredBy) private {
-        ClaimData storage claim = claimData[claimIndex];
+        ClaimData storage claim = claimList[claimIndex];
         resolvedSubgames[claimIndex] = true;
-        claim.counteredBy = counteredBy;
+        if (claim.counteredBy != counteredBy) claim.counteredBy = counteredBy;
         normalModeCredit[counteredBy == address(0) ? claim.claimant : counteredBy] += claim.bond;
     }
 }

@@ -19,7 +19,6 @@ type GameId is bytes32;
 type Clock is uint128;
 
 using LibGameId for GameId global;
-using LibClock for Clock global;
 
 enum GameStatus {
     IN_PROGRESS,
@@ -78,13 +77,5 @@ library LibGameId {
 library LibClock {
     function pack(uint64 used, uint64 since) internal pure returns (Clock) {
         return Clock.wrap(uint128(used) << 64 | since);
-    }
-
-    function duration(Clock self) internal pure returns (uint64) {
-        return uint64(Clock.unwrap(self) >> 64);
-    }
-
-    function timestamp(Clock self) internal pure returns (uint64) {
-        return uint64(Clock.unwrap(self));
     }
 }
