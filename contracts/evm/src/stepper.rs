@@ -25,6 +25,8 @@ pub struct Stepper {
     pub oracle: Address,
     /// The verifier's address.
     pub vm: Address,
+    /// Slots of the oracle's lengths, parts, and marks of what is there.
+    slots: [B256; 3],
 }
 
 /// What a step on chain led to.
@@ -50,12 +52,19 @@ impl Stepper {
     pub fn new() -> Self {
         let mut chain = Chain::new();
         let periods = (U256::from(MIN_PROPOSAL), U256::from(CHALLENGE_PERIOD));
-        let code = artifact::preimage_oracle().bytecode;
-        let oracle = chain.deploy(CALLER, &code, &periods.abi_encode_params());
+        let of_oracle = artifact::preimage_oracle();
+        let oracle = chain.deploy(CALLER, &of_oracle.bytecode, &periods.abi_encode_params());
+        let slots = ["preimageLengths", "preimageParts", "preimagePartOk"]
+            .map(|name| U256::from(of_oracle.storage[name].slot).into());
         let version = (oracle, U256::from(8));
         let code = artifact::cannon_vm().bytecode;
         let vm = chain.deploy(CALLER, &code, &version.abi_encode_params());
-        Self { chain, oracle, vm }
+        Self {
+            chain,
+            oracle,
+            vm,
+            slots,
+        }
     }
 
     /// Executes a step, with what the oracle has.
@@ -110,16 +119,15 @@ impl Stepper {
         let rest = &data.value[data.offset as usize..];
         let count = rest.len().min(32);
         part[..count].copy_from_slice(&rest[..count]);
-        let base = |slot: u64| B256::from(U256::from(slot));
         let length = U256::from(data.value.len() - 8);
         let writes = [
-            (mapping_slot(key, base(0)), length),
+            (mapping_slot(key, self.slots[0]), length),
             (
-                mapping_slot(offset, mapping_slot(key, base(1))),
+                mapping_slot(offset, mapping_slot(key, self.slots[1])),
                 U256::from_be_bytes(part),
             ),
             (
-                mapping_slot(offset, mapping_slot(key, base(2))),
+                mapping_slot(offset, mapping_slot(key, self.slots[2])),
                 U256::from(1),
             ),
         ];

@@ -6,7 +6,7 @@ use crate::abi::{
 };
 use crate::artifact;
 use crate::chain::{Chain, Receipt};
-use crate::stepper::{CALLER, MIN_PROPOSAL, Stepper};
+use crate::stepper::{CALLER, MIN_PROPOSAL};
 use alloy_sol_types::{SolCall, SolValue};
 use carronade_emulator::hash::Hash;
 use revm::primitives::{Address, U256};
@@ -199,15 +199,5 @@ impl System {
             .output
             .unwrap_or_else(|data| panic!("{}: {data}", C::SIGNATURE));
         C::abi_decode_returns(&output).expect("it returns what it says")
-    }
-
-    /// The machine and the oracle alone, to execute steps outside of games.
-    #[must_use]
-    pub fn into_stepper(self) -> Stepper {
-        Stepper {
-            chain: self.chain,
-            oracle: self.oracle,
-            vm: self.vm,
-        }
     }
 }

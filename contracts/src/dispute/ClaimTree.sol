@@ -155,7 +155,8 @@ abstract contract ClaimTree is GameArguments {
     function findOutputs(uint256 claimIndex) internal view returns (Outputs memory outputs) {
         ClaimData storage root = claimList[claimIndex];
         if (root.position.depth() <= splitDepth) revert ClaimAboveSplit();
-        while (root.position.depth() > splitDepth + 1) root = claimList[root.parentIndex];
+        // Deeper than the root of a trace is what has a bit further left.
+        while (root.position.raw() >> (splitDepth + 2) != 0) root = claimList[root.parentIndex];
         uint256 index = root.parentIndex;
         ClaimData storage output = claimList[index];
         // An attack disputes the output itself, a defence the one after it.

@@ -1,4 +1,8 @@
-//! The golden vectors of the reference, as step proofs.
+//! The golden vectors of the reference, as step proofs, and a game.
+
+#![allow(dead_code, reason = "every test uses a part of it")]
+
+pub mod game;
 
 use carronade_emulator::codec::{Packing, read_state};
 use carronade_emulator::cpu::Width;
