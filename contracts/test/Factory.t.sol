@@ -76,7 +76,9 @@ contract FactoryTest is GameTest {
 
     function test_gamesAreFound() external {
         register(OTHER);
-        for (uint256 n = 1; n < 6; n++) create(ALICE, claimOf("more"), CLAIMED + n);
+        for (uint256 n = 1; n < 6; n++) {
+            create(ALICE, claimOf("more"), CLAIMED + n);
+        }
         (IDisputeGame found, Timestamp at) = factory.games(CANNON, claimOf("root"), abi.encode(CLAIMED));
         assertEq(address(found), address(game));
         assertEq(Timestamp.unwrap(at), time);
@@ -85,7 +87,9 @@ contract FactoryTest is GameTest {
         assertEq(address(first), address(game));
         DisputeGameFactory.GameSearchResult[] memory games = factory.findLatestGames(CANNON, 4, 3);
         assertEq(games.length, 3);
-        for (uint256 n = 0; n < 3; n++) assertEq(games[n].index, 4 - n);
+        for (uint256 n = 0; n < 3; n++) {
+            assertEq(games[n].index, 4 - n);
+        }
         assertEq(keccak256(games[2].extraData), keccak256(abi.encode(CLAIMED + 2)));
         assertEq(factory.findLatestGames(CANNON, 5, 99).length, 6);
         assertEq(factory.findLatestGames(OTHER, 5, 99).length, 0);

@@ -64,7 +64,9 @@ abstract contract GameTest is Test {
         pass(0);
         vm.roll(10);
         address[3] memory actors = [ALICE, BOB, CAROL];
-        for (uint256 n = 0; n < actors.length; n++) vm.deal(actors[n], 100_000 ether);
+        for (uint256 n = 0; n < actors.length; n++) {
+            vm.deal(actors[n], 100_000 ether);
+        }
         oracle = PreimageOracle(deploy("PreimageOracle.sol:PreimageOracle", abi.encode(126_000, PERIOD)));
         stub = new StubVM(oracle);
         factory = DisputeGameFactory(deploy("DisputeGameFactory.sol:DisputeGameFactory", abi.encode(this)));
@@ -167,7 +169,9 @@ abstract contract GameTest is Test {
 
     /// Decides all claims, last ones first.
     function resolveAll() internal {
-        for (uint256 left = game.claimDataLen(); left > 0; left--) game.resolveClaim(left - 1, 0);
+        for (uint256 left = game.claimDataLen(); left > 0; left--) {
+            game.resolveClaim(left - 1, 0);
+        }
         game.resolve();
     }
 

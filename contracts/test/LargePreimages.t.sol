@@ -16,7 +16,9 @@ contract KeccakHarness {
         Keccak.StateMatrix memory matrix;
         for (uint256 at = 0; at < padded.length; at += Keccak.BLOCK) {
             bytes memory part = new bytes(Keccak.BLOCK);
-            for (uint256 n = 0; n < Keccak.BLOCK; n++) part[n] = padded[at + n];
+            for (uint256 n = 0; n < Keccak.BLOCK; n++) {
+                part[n] = padded[at + n];
+            }
             Keccak.absorb(matrix, part);
         }
         return Keccak.squeeze(matrix);
@@ -64,7 +66,9 @@ contract LargePreimagesTest is Test {
         vm.deal(ALICE, 100 ether);
         vm.deal(BOB, 100 ether);
         pass(0);
-        for (uint256 n = 0; n < 16; n++) image = bytes.concat(image, keccak256(abi.encode(n)));
+        for (uint256 n = 0; n < 16; n++) {
+            image = bytes.concat(image, keccak256(abi.encode(n)));
+        }
         image = bytes.concat(image, hex"0102030405");
         absorbAll();
     }
@@ -258,7 +262,9 @@ contract LargePreimagesTest is Test {
 
     function commitments(uint256 from, uint256 to) internal view returns (bytes32[] memory some) {
         some = new bytes32[](to - from);
-        for (uint256 n = from; n < to; n++) some[n - from] = leaves[n].stateCommitment;
+        for (uint256 n = from; n < to; n++) {
+            some[n - from] = leaves[n].stateCommitment;
+        }
     }
 
     /// Siblings of a leaf, from all leaves: nothing incremental.
@@ -283,6 +289,8 @@ contract LargePreimagesTest is Test {
 
     function slice(bytes memory of_, uint256 from, uint256 length) internal pure returns (bytes memory part) {
         part = new bytes(length);
-        for (uint256 n = 0; n < length; n++) part[n] = of_[from + n];
+        for (uint256 n = 0; n < length; n++) {
+            part[n] = of_[from + n];
+        }
     }
 }

@@ -58,7 +58,9 @@ contract PositionTest is Test {
             assertEq(Bonds.required(base, depths[n]), gas[n] * 200 gwei);
         }
         uint256 sum = 0;
-        for (uint256 depth = 0; depth < 73; depth++) sum += Bonds.required(base, depth);
+        for (uint256 depth = 0; depth < 73; depth++) {
+            sum += Bonds.required(base, depth);
+        }
         assertEq(sum, 3_156_173_471 * 200 gwei);
     }
 

@@ -10,7 +10,13 @@ import "../src/dispute/Errors.sol";
 import {FaultDisputeGame} from "../src/dispute/FaultDisputeGame.sol";
 import {Position} from "../src/dispute/Position.sol";
 import {
-    BondDistributionMode, Claim, GameStatus, GameType, Hash, OutputRootProof, Timestamp
+    BondDistributionMode,
+    Claim,
+    GameStatus,
+    GameType,
+    Hash,
+    OutputRootProof,
+    Timestamp
 } from "../src/dispute/Types.sol";
 
 /// Deciding claims, and paying bonds out to the wei.
@@ -101,15 +107,21 @@ contract ResolutionTest is GameTest {
         // The claim above the leaf is no longer countered, and wins all the way up.
         assertEq(counteredBy(leaf - 1), address(0));
         uint256 sum = 0;
-        for (uint256 depth = 0; depth < MAX_DEPTH; depth++) sum += bondAt(depth);
+        for (uint256 depth = 0; depth < MAX_DEPTH; depth++) {
+            sum += bondAt(depth);
+        }
         assertEq(game.credit(ALICE) + game.credit(BOB), sum);
     }
 
     function test_resolutionCanBePaged() external {
-        for (uint256 n = 0; n < 5; n++) play(BOB, 0, true, Claim.wrap(keccak256(abi.encode(n))));
+        for (uint256 n = 0; n < 5; n++) {
+            play(BOB, 0, true, Claim.wrap(keccak256(abi.encode(n))));
+        }
         pass(CLOCK);
         assertEq(game.getNumToResolve(0), 5);
-        for (uint256 n = 1; n <= 5; n++) game.resolveClaim(n, 0);
+        for (uint256 n = 1; n <= 5; n++) {
+            game.resolveClaim(n, 0);
+        }
         game.resolveClaim(0, 2);
         assertEq(game.getNumToResolve(0), 3);
         assertTrue(!game.resolvedSubgames(0), "two of five");
@@ -277,7 +289,9 @@ contract ResolutionTest is GameTest {
         bytes memory digits = abi.encodePacked(number);
         bytes memory out = new bytes(length + 1);
         out[0] = bytes1(uint8(0x80 + length));
-        for (uint256 n = 0; n < length; n++) out[n + 1] = digits[32 - length + n];
+        for (uint256 n = 0; n < length; n++) {
+            out[n + 1] = digits[32 - length + n];
+        }
         return out;
     }
 

@@ -164,8 +164,7 @@ contract StepTest is GameTest {
     function checkData(uint256 leaf, bytes32 context, bytes32 starting, bytes32 disputed, uint256 number) internal {
         assertEq(contextOf(leaf), context);
         bytes32 head = Hash.unwrap(game.l1Head());
-        bytes32[5] memory wanted =
-            [head, starting, disputed, bytes32(number << 192), bytes32(CHAIN << 192)];
+        bytes32[5] memory wanted = [head, starting, disputed, bytes32(number << 192), bytes32(CHAIN << 192)];
         for (uint256 ident = 1; ident <= 5; ident++) {
             bytes32 key = PreimageKey.localize(PreimageKey.typed(bytes32(ident), 1), address(game), context);
             vm.expectRevert(PreimageMissing.selector);

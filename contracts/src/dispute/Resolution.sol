@@ -52,7 +52,9 @@ abstract contract Resolution is Moves {
         }
         uint256 end = checkpoint.subgameIndex + numToResolve;
         if (end > challenges.length) end = challenges.length;
-        for (uint256 n = checkpoint.subgameIndex; n < end; n++) consider(checkpoint, challenges[n]);
+        for (uint256 n = checkpoint.subgameIndex; n < end; n++) {
+            consider(checkpoint, challenges[n]);
+        }
         checkpoint.subgameIndex = uint32(end);
         resolutionCheckpoints[claimIndex] = checkpoint;
         if (end != challenges.length) return;

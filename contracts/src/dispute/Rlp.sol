@@ -12,7 +12,9 @@ library Rlp {
     function blockNumber(bytes calldata header) internal pure returns (uint256) {
         (bool isList, bytes calldata rest, bytes calldata after_) = split(header);
         if (!isList || after_.length != 0) revert InvalidHeaderRLP();
-        for (uint256 n = 0; n < NUMBER; n++) (,, rest) = split(rest);
+        for (uint256 n = 0; n < NUMBER; n++) {
+            (,, rest) = split(rest);
+        }
         bytes calldata number;
         (isList, number,) = split(rest);
         if (isList || number.length > 32) revert InvalidHeaderRLP();
@@ -20,11 +22,7 @@ library Rlp {
     }
 
     /// The first item, without its prefix, and what follows it.
-    function split(bytes calldata data)
-        private
-        pure
-        returns (bool isList, bytes calldata item, bytes calldata rest)
-    {
+    function split(bytes calldata data) private pure returns (bool isList, bytes calldata item, bytes calldata rest) {
         if (data.length == 0) revert InvalidHeaderRLP();
         uint256 first = uint8(data[0]);
         isList = first >= 0xc0;

@@ -40,9 +40,9 @@ library Syscalls {
     /// mincore, madvise, setitimer, uname, readlink, getrlimit, getuid, getgid, sigaltstack,
     /// sched_getaffinity; epoll_ctl, timer_create, timer_settime, timer_delete, tgkill, openat,
     /// readlinkat, epoll_pwait, epoll_create1, pipe2, prlimit64.
-    uint256 private constant NO_OPS_FROM_5000 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14
-        | 1 << 15 | 1 << 16 | 1 << 26 | 1 << 27 | 1 << 36 | 1 << 61 | 1 << 87 | 1 << 95 | 1 << 100 | 1 << 102 | 1 << 129
-        | 1 << 196;
+    uint256 private constant NO_OPS_FROM_5000 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << 13 | 1
+        << 14 | 1 << 15 | 1 << 16 | 1 << 26 | 1 << 27 | 1 << 36 | 1 << 61 | 1 << 87 | 1 << 95 | 1 << 100 | 1 << 102 | 1
+        << 129 | 1 << 196;
     uint256 private constant NO_OPS_FROM_5200 =
         1 << 8 | 1 << 16 | 1 << 17 | 1 << 20 | 1 << 25 | 1 << 47 | 1 << 57 | 1 << 72 | 1 << 85 | 1 << 87 | 1 << 97;
 
