@@ -2,7 +2,8 @@
 //!
 //! [`artifact`] holds what `scripts/build-contracts.sh` compiled, [`abi`] how to call it. [`chain`]
 //! is a chain without blocks: on one, [`stepper`] executes steps of the machine, and [`system`]
-//! plays games. [`cases`] makes random steps, on which emulator and contract must agree.
+//! plays games. [`random`] makes steps on which emulator and contract must agree, and
+//! [`cases`] sees to it.
 
 pub mod abi;
 pub mod artifact;
@@ -12,6 +13,8 @@ pub mod cases;
 pub mod chain;
 #[cfg(feature = "evm")]
 pub mod dice;
+#[cfg(feature = "evm")]
+pub mod random;
 #[cfg(feature = "evm")]
 pub mod stepper;
 #[cfg(feature = "evm")]

@@ -1,8 +1,9 @@
 //! Executes random steps in emulator and contract until one differs:
 //! `differential [STEPS] [SEED]`.
 
-use carronade_contracts::cases::{compare, random};
+use carronade_contracts::cases::compare;
 use carronade_contracts::dice::Dice;
+use carronade_contracts::random::random;
 use carronade_contracts::stepper::Stepper;
 
 /// A chain is replaced after so many steps, since the oracle on it grows.

@@ -2,8 +2,9 @@
 //!
 //! `CARRONADE_STEPS` is how many; the binary `differential` does the same from other seeds.
 
-use carronade_contracts::cases::{Case, Disagreement, compare, random};
+use carronade_contracts::cases::{Case, Disagreement, compare};
 use carronade_contracts::dice::Dice;
+use carronade_contracts::random::random;
 use carronade_contracts::stepper::Stepper;
 
 #[test]
