@@ -1,0 +1,21 @@
+//! The contracts as they are deployed, and an EVM in memory to execute them in.
+//!
+//! [`artifact`] holds what `scripts/build-contracts.sh` compiled, [`abi`] how to call it. [`chain`]
+//! is a chain without blocks: on one, [`stepper`] executes steps of the machine, and [`system`]
+//! plays games. [`random`] makes steps on which emulator and contract must agree, and
+//! [`cases`] sees to it.
+
+pub mod abi;
+pub mod artifact;
+#[cfg(feature = "evm")]
+pub mod cases;
+#[cfg(feature = "evm")]
+pub mod chain;
+#[cfg(feature = "evm")]
+pub mod dice;
+#[cfg(feature = "evm")]
+pub mod random;
+#[cfg(feature = "evm")]
+pub mod stepper;
+#[cfg(feature = "evm")]
+pub mod system;
