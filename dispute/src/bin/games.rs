@@ -7,7 +7,8 @@
 //! carronade-games html SEED            one game as HTML
 //! ```
 
-use carronade_dispute::game::GameStatus;
+use carronade_dispute::draw::{self, View};
+use carronade_dispute::game::{Game, GameStatus};
 use carronade_dispute::script::Call;
 use carronade_dispute::sim::judge::judge;
 use carronade_dispute::sim::{Played, play};
@@ -27,7 +28,9 @@ fn main() -> ExitCode {
             println!("{}", script.unwrap_or_default());
             true
         }),
-        _ => Err("usage: carronade-games play COUNT [SEED] | script SEED".into()),
+        ["text", seed] => number(seed).map(|seed| show(seed, draw::text)),
+        ["html", seed] => number(seed).map(|seed| show(seed, draw::html)),
+        _ => Err("usage: carronade-games play COUNT [SEED] | script|text|html SEED".into()),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -37,6 +40,18 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn show(seed: u64, draw: impl Fn(&Game, &View) -> String) -> bool {
+    let played = play(seed);
+    let names = played.honest.iter().map(|&who| (who, "honest".into()));
+    let view = View {
+        now: played.game.resolved_at().unwrap_or_default(),
+        title: format!("Random game {seed}"),
+        names: names.collect(),
+    };
+    print!("{}", draw(&played.game, &view));
+    true
 }
 
 fn number(word: &str) -> Result<u64, String> {

@@ -166,7 +166,11 @@ mod tests {
         assert_eq!(with(list), None, "a list is no number");
         assert_eq!(with(&[0x81, 5]), None, "not canonical");
         assert_eq!(block_number(&header(&[word, word])), None, "too short");
-        assert_eq!(block_number(&header(&[&[0x81, 200]; 33])), None, "too long");
+        assert_eq!(
+            block_number(&header(&[&[0x81, 200][..]; 33])),
+            None,
+            "too long"
+        );
         let mut cut = header(&[word, word, word]);
         cut.pop();
         assert_eq!(block_number(&cut), None);
