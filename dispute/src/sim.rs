@@ -8,9 +8,9 @@ pub mod actor;
 pub mod arena;
 pub mod chance;
 pub mod judge;
-mod lie;
-mod mischief;
+pub mod lie;
+pub mod mischief;
 pub mod toy;
-mod truth;
+pub mod truth;
 
 pub use arena::{Arena, Played, play};

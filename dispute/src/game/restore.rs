@@ -45,8 +45,9 @@ pub enum Broken {
 
 impl Game {
     /// The game that a chain tells of. What was won in claims resolved before is counted
-    /// again from the claims; how far the resolution of a claim in pages has come is not
-    /// told, so it is taken not to have begun.
+    /// again from the claims, which is wrong for a leaf that was stepped against after it
+    /// was resolved: the chain's credits are the ones to believe. How far the resolution of
+    /// a claim in pages has come is not told, so it is taken not to have begun.
     ///
     /// # Errors
     /// [`Broken`].

@@ -48,12 +48,17 @@ const LATE: u64 = 3;
 
 /// A troublemaker.
 pub struct Troublemaker {
+    /// Under which address.
     pub address: Address,
+    /// What it does, by chance.
     pub tricks: Vec<Trick>,
     /// Moves that it makes at most.
     pub budget: usize,
+    /// The number of claims in the game from which on it makes no more.
     pub most_claims: usize,
+    /// What is true.
     pub truth: TrueTrace,
+    /// What is not.
     pub lie: LyingTrace,
     /// The claim that [`Trick::Exhaust`] is at.
     pub next_claim: usize,
