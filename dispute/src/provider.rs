@@ -1,8 +1,12 @@
 //! Who answers for the trace.
 
+#[cfg(feature = "machine")]
+mod machines;
 mod outputs;
 mod split;
 
+#[cfg(feature = "machine")]
+pub use machines::Machines;
 pub use outputs::{BlockNumberProof, OutputSource};
 pub use split::{ExecutionSource, ExecutionTrace, Split, SplitError};
 

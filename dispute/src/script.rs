@@ -1,8 +1,8 @@
 //! A game as a list of calls, each with what comes of it.
 //!
 //! A script is JSON. It says what a game is created with, what machine and chain it is
-//! played over (see [`crate::sim::toy`] for their rules, which are a few lines in any
-//! language), then the calls in order, time set in between; each call has the sender, the
+//! played over (see [`crate::sim::toy`] for their rules, and `solidity/ToyVm.sol` for the
+//! machine as a contract), then the calls in order, time set in between; each call has the sender, the
 //! arguments and the outcome: `null`, or the name of the error that the contract reverts
 //! with. At the end stand the claims, the status and the credits that the game has then.
 //! Numbers that can be larger than 53 bits are hexadecimal strings.
@@ -192,9 +192,9 @@ pub enum Divergence {
         /// Which call.
         index: usize,
         /// What the script says.
-        told: Call,
+        told: Box<Call>,
         /// What the model says.
-        found: Call,
+        found: Box<Call>,
     },
     /// The end is another one.
     #[error("the game ends differently")]
@@ -216,7 +216,7 @@ impl Script {
         for (index, told) in self.calls.iter().enumerate() {
             let found = told.clone().perform(&mut game, &self.vm, &mut timestamp);
             if &found != told {
-                let told = told.clone();
+                let (told, found) = (Box::new(told.clone()), Box::new(found));
                 return Err(Divergence::Call { index, told, found });
             }
         }

@@ -152,7 +152,10 @@ fn the_judge_is_strict() {
         .collect();
     let found = judge(&others);
     assert!(
-        matches!(found, Err(Violation::Lost { .. } | Violation::Cost { .. })),
+        matches!(
+            found,
+            Err(Violation::Lost { .. } | Violation::Robbed { .. })
+        ),
         "{found:?}"
     );
 }

@@ -23,7 +23,8 @@ pub trait OutputSource {
     /// When the node cannot be asked now.
     fn output_at(&mut self, block: u64) -> Result<B256, Self::Error>;
 
-    /// The last L2 block that the data up to the game's L1 head lead to.
+    /// The last L2 block that the data up to the game's L1 head lead to. It is asked for with
+    /// every output root, and does not change while the game lasts.
     ///
     /// # Errors
     /// When the node cannot be asked now.

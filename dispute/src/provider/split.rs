@@ -44,10 +44,13 @@ pub trait ExecutionSource {
 
 /// Why a split trace has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SplitError<E> {
-    /// The source of outputs or of executions has none.
-    #[error(transparent)]
-    Source(E),
+pub enum SplitError<O, X> {
+    /// The source of output roots has none.
+    #[error("no output root: {0}")]
+    Output(#[source] O),
+    /// The source of executions has none.
+    #[error("no execution trace: {0}")]
+    Execution(#[source] X),
     /// The game has no claims that say which execution trace it is.
     #[error("no execution trace is in dispute there: {0}")]
     Game(GameError),
@@ -66,15 +69,15 @@ pub struct Split<O, X> {
     pub executions: X,
 }
 
-impl<O: OutputSource, X: ExecutionSource<Error = O::Error>> Split<O, X> {
+impl<O: OutputSource, X: ExecutionSource> Split<O, X> {
     /// The block that an honest claim of an output root is of: not after what the data on
     /// L1 lead to, whatever the game claims (`HonestBlockNumber`).
     fn honest_block(
         &mut self,
         game: &Game,
         position: Position,
-    ) -> Result<u64, SplitError<O::Error>> {
-        let safe_head = self.outputs.safe_head().map_err(SplitError::Source)?;
+    ) -> Result<u64, SplitError<O::Error, X::Error>> {
+        let safe_head = self.outputs.safe_head().map_err(SplitError::Output)?;
         Ok(game.claimed_block(position).min(safe_head))
     }
 
@@ -84,7 +87,7 @@ impl<O: OutputSource, X: ExecutionSource<Error = O::Error>> Split<O, X> {
         game: &Game,
         reference: usize,
         position: Position,
-    ) -> Result<ExecutionTrace, SplitError<O::Error>> {
+    ) -> Result<ExecutionTrace, SplitError<O::Error, X::Error>> {
         let leaf = leaf_above(game, reference).map_err(SplitError::Game)?;
         let root = position.ancestor_at(game.parameters().execution_depth());
         let is_attack = root.parent() == Some(game.claims()[leaf].position);
@@ -135,8 +138,8 @@ fn leaf_above(game: &Game, reference: usize) -> Result<usize, GameError> {
     }
 }
 
-impl<O: OutputSource, X: ExecutionSource<Error = O::Error>> TraceAccessor for Split<O, X> {
-    type Error = SplitError<O::Error>;
+impl<O: OutputSource, X: ExecutionSource> TraceAccessor for Split<O, X> {
+    type Error = SplitError<O::Error, X::Error>;
 
     fn claim_at(
         &mut self,
@@ -146,12 +149,12 @@ impl<O: OutputSource, X: ExecutionSource<Error = O::Error>> TraceAccessor for Sp
     ) -> Result<B256, Self::Error> {
         if position.depth() <= game.parameters().split_depth {
             let block = self.honest_block(game, position)?;
-            return self.outputs.output_at(block).map_err(SplitError::Source);
+            return self.outputs.output_at(block).map_err(SplitError::Output);
         }
         let trace = self.execution(game, reference, position)?;
         self.executions
             .state_hash(&trace, Self::execution_index(game, position))
-            .map_err(SplitError::Source)
+            .map_err(SplitError::Execution)
     }
 
     fn step_data(
@@ -166,7 +169,7 @@ impl<O: OutputSource, X: ExecutionSource<Error = O::Error>> TraceAccessor for Sp
         let trace = self.execution(game, reference, position)?;
         self.executions
             .step_data(&trace, Self::execution_index(game, position))
-            .map_err(SplitError::Source)
+            .map_err(SplitError::Execution)
     }
 
     fn block_number_challenge(
@@ -180,6 +183,6 @@ impl<O: OutputSource, X: ExecutionSource<Error = O::Error>> TraceAccessor for Sp
         self.outputs
             .block_number_proof(block)
             .map(Some)
-            .map_err(SplitError::Source)
+            .map_err(SplitError::Output)
     }
 }

@@ -33,6 +33,12 @@ pub enum Violation {
         /// The claim.
         claim: usize,
     },
+    /// Somebody else has the bond of what an honest claim counters.
+    #[error("claim {claim} is honest, but the bond that it should win is another's")]
+    Robbed {
+        /// The claim.
+        claim: usize,
+    },
     /// An honest actor gets less than it paid.
     #[error("{who} is honest and paid {paid} wei, but won {won}")]
     Cost {
@@ -69,6 +75,10 @@ pub fn judge(played: &Played) -> Result<(), Violation> {
         let right = claim != 0 || expected == GameStatus::DefenderWins;
         if right && is_honest(&data.claimant) && data.countered_by.is_some() {
             return Err(Violation::Lost { claim });
+        }
+        let countered = data.parent.map(|parent| game.claims()[parent].countered_by);
+        if is_honest(&data.claimant) && countered.is_some_and(|by| by != Some(data.claimant)) {
+            return Err(Violation::Robbed { claim });
         }
     }
     for &who in &played.honest {
