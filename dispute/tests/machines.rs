@@ -15,7 +15,7 @@ use carronade_emulator::memory::Memory;
 use carronade_emulator::oracle::NoOracle;
 use carronade_emulator::state::{State, StateVersion, state_hash};
 use carronade_emulator::step::NoOutput;
-use carronade_emulator::witness::{PROOF_DATA_BYTES, StepWitness, verify};
+use carronade_emulator::witness::{PROOF_DATA_BYTES, Refusal, StepWitness, verify};
 use carronade_trace::{Options, Trace, TraceError};
 use std::io::Read;
 use std::path::Path;
@@ -62,21 +62,25 @@ struct Verifier;
 
 impl Vm for Verifier {
     fn step(&self, state_data: &[u8], proof: &[u8], _: B256) -> Result<B256, String> {
+        let state: &[u8; 188] = state_data.try_into().map_err(|_| "no state")?;
+        let mut step = [0; 8];
+        step.copy_from_slice(&state[99..107]);
         let mut proof_data = proof.to_vec();
         // After the end the contract looks at no proof.
         proof_data.resize(PROOF_DATA_BYTES, 0);
         let witness = StepWitness {
-            step: 0,
-            pre: [0; 32],
+            step: u64::from_be_bytes(step),
+            pre: state_hash(state),
             post: [0; 32],
-            state_data: state_data.to_vec(),
+            state_data: state.to_vec(),
             proof_data,
             oracle: None,
         };
-        let result = verify(StateVersion::V8, &witness);
-        result
-            .map(B256::from)
-            .map_err(|refusal| format!("{refusal:?}"))
+        // It is not said what comes of the step: the verifier says what does.
+        match verify(StateVersion::V8, &witness) {
+            Ok(post) | Err(Refusal::PostState(post)) => Ok(post.into()),
+            Err(refusal) => Err(format!("{refusal:?}")),
+        }
     }
 }
 

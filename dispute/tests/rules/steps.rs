@@ -149,6 +149,20 @@ fn the_machine_may_refuse() {
     );
 }
 
+#[test]
+fn a_step_wins_the_bond() {
+    let mut duel = Duel::new();
+    let mut claim = duel.root;
+    for number in 0..3 {
+        claim = duel.table.attack(PROPOSER, claim, word(10 + number));
+    }
+    assert_eq!(duel.step(claim, true, 0), Ok(()));
+    assert_eq!(duel.table.after(5_000).resolve_claim(claim), Ok(()));
+    let bond = duel.table.game.claims()[claim].bond;
+    assert_eq!(duel.table.game.credit(BOB), bond);
+    assert_eq!(duel.table.game.credit(PROPOSER), 0);
+}
+
 /// A clock does not matter to a step, the end of the game does.
 #[test]
 fn late_steps() {
