@@ -1,0 +1,6 @@
+//! What the honest actor does, and what it leaves.
+
+mod answers;
+mod depth;
+mod play;
+mod traces;
