@@ -60,7 +60,6 @@ pub struct Single {
 
 /// What is to be proven, and where its pre-images are.
 #[derive(Debug, Args)]
-#[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Proof {
     /// Hash of the L1 block at which derivation ends
     #[arg(long, env, value_name = "HASH", value_parser = hash)]
