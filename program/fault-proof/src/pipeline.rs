@@ -110,8 +110,9 @@ impl L2Pipeline {
         let first = origin.number.saturating_sub(timeout);
         let mut first = first.max(config.genesis.l1.number);
         // The batch queue keeps the first block as an epoch and then finds the safe head not to
-        // be in it, if that comes next. Block 0 of an L1 has no transactions to miss.
-        if first + 1 == origin.number {
+        // be in it, if that comes next. Block 0 of an L1 has no transactions to miss. From
+        // Holocene on there is a batch validator instead, which does not want for this.
+        if first + 1 == origin.number && !config.is_holocene_active(origin.timestamp) {
             first = first.checked_sub(1).unwrap_or(origin.number);
         }
         self.l1.block_by_number(first)
