@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::state::{StateVersion, state_hash};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What is told of a prestate, also as JSON.
 #[derive(Serialize)]
@@ -94,7 +94,7 @@ fn write(program: Program, version: StateVersion, place: &Path) -> Outcome {
 }
 
 /// Compares a state file's hash with the one asked for, by default its name's.
-fn check(file: &PathBuf, hash: Option<&str>) -> Outcome {
+fn check(file: &Path, hash: Option<&str>) -> Outcome {
     let expected = match hash {
         Some(text) => Some(parse_hash(text).context("invalid --hash")?),
         None => hash_of_name(file),
