@@ -26,7 +26,9 @@ pub fn run(args: &cli::Devnet) -> Outcome {
     }
     let images = args.out.join("preimages");
     let store = create_store(&images, Format::Directory).context("cannot write pre-images")?;
-    devnet.write(&*store, &claim).context("cannot write pre-images")?;
+    devnet
+        .write(&*store, &claim)
+        .context("cannot write pre-images")?;
     say!("{} --data-dir {}", flags(&claim, &config), images.display());
     Ok(())
 }

@@ -73,7 +73,10 @@ fn sha256(data: &[u8]) -> [u8; 32] {
 
 fn tell(program: Program, about: &About) -> Outcome {
     say!("{} {}: {}", about.program, about.version, program.about);
-    say!("  ELF file, SHA-256: {}", const_hex::encode(about.elf_sha256));
+    say!(
+        "  ELF file, SHA-256: {}",
+        const_hex::encode(about.elf_sha256)
+    );
     let hash = const_hex::encode_prefixed(about.prestate);
     say!("  prestate ({}): {hash}", about.state_version);
     Ok(())

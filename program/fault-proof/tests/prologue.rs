@@ -72,9 +72,12 @@ fn the_agreed_root_one_block_later_is_derived() {
     );
 }
 
+/// Does something to a pre-image.
+type Change = fn(&mut Vec<u8>);
+
 #[test]
 fn an_output_that_is_none_is_named() {
-    let changes: [(fn(&mut Vec<u8>), &str); 3] = [
+    let changes: [(Change, &str); 3] = [
         (
             |proposal| proposal[31] = 1,
             "an output proposal of an unknown version",

@@ -19,7 +19,11 @@ fn images(devnet: &Devnet, claim: &Claim) -> Preimages {
 fn judge(images: &Preimages) -> (u8, [String; 2]) {
     let (code, words) = native(images);
     let end = in_vm(images);
-    assert_eq!(code, end.exit_code, "natively {words}, in the VM {}", end.words);
+    assert_eq!(
+        code, end.exit_code,
+        "natively {words}, in the VM {}",
+        end.words
+    );
     (code, [words, end.words])
 }
 
