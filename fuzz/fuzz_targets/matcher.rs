@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use carronade::matcher::Matcher;
+use carronade_fuzz::matcher::Matcher;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: (u64, &str)| {

@@ -4,6 +4,10 @@
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../emulator/tests/behaviour/harness.rs"]
 pub mod harness;
+// Not by way of the whole command line, which takes minutes to build.
+#[allow(dead_code, reason = "the command line uses more of it")]
+#[path = "../../src/matcher.rs"]
+pub mod matcher;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../emulator/tests/behaviour/random.rs"]
 pub mod random;
