@@ -25,6 +25,8 @@ fn workers_share_a_trace_and_each_segment_is_done_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut trace = open("oracle", folder.path(), translator(), oracle()).unwrap();
     trace.end().unwrap();
+    // What is written beside the run is to be there.
+    trace.flush().unwrap();
     let store = store(folder.path(), "oracle");
     let all = segments(&store).unwrap();
     let worker = |name: &str| {
