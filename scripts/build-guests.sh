@@ -3,6 +3,8 @@
 #   scripts/build-guests.sh [small|program]            build, check and copy
 #   scripts/build-guests.sh --check [small|program]    build and compare with the committed
 #                                                      SHA256SUMS; copies nothing
+#   scripts/build-guests.sh --check sources            only look whether the sources are those
+#                                                      that the committed files were built from
 # `small` are hello and verifier, built in half a minute; `program` are the fault proof program
 # and its one-block sibling, which take minutes and are committed packed. Without a word: all.
 # The ELF files depend on this repository and on the compiler's release only, not on directories.
@@ -18,7 +20,24 @@ source "$root/scripts/guest-toolchain.sh"
 staging=$target/guest-elf
 committed=$root/program/elf
 
-usage() { die "usage: $0 [--check] [small|program]"; }
+usage() { die "usage: $0 [--check] [small|program], $0 --check sources"; }
+
+# A digest of all that the guests are made of in this repository, names included; of other
+# packages, the lock file has the digests.
+sources() {
+    (
+        cd "$root"
+        find program/Cargo.toml program/src program/fault-proof/Cargo.toml program/fault-proof/src \
+            program/guests scripts/guest-toolchain.sh -type f -not -path '*/target/*' -print0 |
+            LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1
+    )
+}
+
+check_sources() {
+    [[ $(sources) == "$(cat "$committed/SOURCES")" ]] ||
+        die "program/elf was built from other sources; run $0"
+    say "built from these sources"
+}
 
 stage() {
     local guest
@@ -58,6 +77,8 @@ copy() {
     done
     { [[ -z $others ]] || echo "$others"; cat "$staging/SHA256SUMS"; } | sort -k 2 >"$committed/SUMS.new"
     mv "$committed/SUMS.new" "$committed/SHA256SUMS"
+    # Only when all are built are all of these sources.
+    [[ $# -lt $((${#SMALL[@]} + ${#PROGRAM[@]})) ]] || sources >"$committed/SOURCES"
     say "copied to program/elf"
 }
 
@@ -69,6 +90,7 @@ main() {
     fi
     case ${1-} in
         '') ;;
+        sources) [[ -n $check && $# == 1 ]] || usage; check_sources; return ;;
         small) guests=("${SMALL[@]}") ;;
         program) guests=("${PROGRAM[@]}") ;;
         *) usage ;;

@@ -163,9 +163,11 @@ fn tell(report: &Report) -> Outcome {
     say!("{} ({how}, exit code {})", report.verdict, report.exit_code);
     let (count, bytes) = report.host.served();
     say!(
-        "  {:.3} s, {:.3} s of CPU time; {count} pre-images ({bytes} bytes), {:.3} s of waiting",
+        "  {:.3} s, {:.3} s of CPU time; {count} pre-images ({bytes} bytes) in {:.3} s, of which \
+         {:.3} s of waiting for nodes",
         report.seconds,
         report.cpu_seconds,
+        report.host.serving_seconds,
         report.host.waiting_seconds
     );
     let Some(vm) = &report.vm else { return Ok(()) };

@@ -107,10 +107,12 @@ impl Single {
     /// # Errors
     /// When there is no way to the pre-image, or the host was stopped.
     pub fn get(&self, key: &[u8; 32]) -> Result<Vec<u8>, SourceError> {
+        let began = Instant::now();
         let key = PreimageKey::try_from(*key).map_err(|_| SourceError::NoKey(*key))?;
         let value = self.find(&key)?;
         let kind = key.key_type() as u8;
-        self.inner.statistics.served(kind, value.len());
+        let statistics = &self.inner.statistics;
+        statistics.served(kind, value.len(), began.elapsed());
         Ok(value)
     }
 

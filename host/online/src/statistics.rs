@@ -41,6 +41,8 @@ pub struct Summary {
     pub requests: BTreeMap<String, Calls>,
     /// The time in seconds that the program had to wait for what was not in the store.
     pub waiting_seconds: f64,
+    /// The time in seconds in which pre-images were got for the program, waiting included.
+    pub serving_seconds: f64,
 }
 
 impl Summary {
@@ -82,8 +84,9 @@ impl Statistics {
         self.change(|summary| summary.hints += 1);
     }
 
-    pub(crate) fn served(&self, kind: u8, bytes: usize) {
+    pub(crate) fn served(&self, kind: u8, bytes: usize, time: Duration) {
         self.change(|summary| {
+            summary.serving_seconds += time.as_secs_f64();
             let images = summary.preimages.entry(type_name(kind)).or_default();
             images.served += 1;
             images.served_bytes += bytes as u64;
