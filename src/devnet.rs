@@ -26,7 +26,9 @@ pub fn run(args: &cli::Devnet) -> Outcome {
     }
     let images = args.out.join("preimages");
     let store = create_store(&images, Format::Directory).context("cannot write pre-images")?;
-    devnet.write(&*store, &claim).context("cannot write pre-images")?;
+    devnet
+        .write(&*store, &claim)
+        .context("cannot write pre-images")?;
     say!("{} --data-dir {}", flags(&claim, &config), images.display());
     Ok(())
 }
@@ -71,6 +73,11 @@ fn claim(args: &cli::Devnet, devnet: &Devnet) -> Outcome<Claim> {
     let claimed = args.claimed.unwrap_or(head);
     if claimed > head || args.agreed > head {
         let words = format!("the chain has no such L2 block: its last one is {head}");
+        return Err(anyhow!(words).into());
+    }
+    if args.agreed > claimed {
+        let agreed = args.agreed;
+        let words = format!("--agreed {agreed} is after --claimed {claimed}");
         return Err(anyhow!(words).into());
     }
     Ok(devnet.claim(args.agreed, claimed))

@@ -5,8 +5,8 @@ use carronade::cli::{Cli, Command};
 use carronade::failure::Outcome;
 use carronade::log::Logger;
 use carronade::{
-    audit, bench, bisect, compile, demo, devnet, diff, disassemble, host, inspect, interrupt, load_elf,
-    out, prestate, prove, run, serve, trace, version, witness,
+    audit, bench, bisect, compile, demo, devnet, diff, disassemble, host, inspect, interrupt,
+    load_elf, out, prestate, prove, run, serve, trace, version, witness,
 };
 use clap::Parser;
 use clap::error::ErrorKind;

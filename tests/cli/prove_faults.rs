@@ -1,0 +1,162 @@
+//! `prove` with nodes that fail or lie: it costs time, and changes nothing.
+
+use crate::chain::*;
+use crate::support::*;
+use carronade_devnet::{Faults, Node};
+use std::time::Duration;
+
+/// How the messages name a node.
+fn name(node: Node) -> &'static str {
+    match node {
+        Node::L1 => "L1 node",
+        Node::Beacon => "beacon node",
+        Node::L2 => "L2 node",
+    }
+}
+
+#[test]
+fn dropped_and_late_answers_do_not_change_the_trace() {
+    let expected = BLOBS.proven();
+    for seed in 0..3 {
+        let sandbox = Sandbox::new();
+        let faults = Faults {
+            seed,
+            drops: 20,
+            errors: 5,
+            delay: Duration::from_millis(40),
+            ..Faults::default()
+        };
+        let (flags, _served) = BLOBS.online(&sandbox, faults);
+        let found = report(&prove(&sandbox, &flags, &[]).expect(0));
+        assert!(failures(&found) > 0, "{found}");
+        assert_same_trace(&found, &expected);
+    }
+}
+
+#[test]
+fn a_node_that_lies_now_and_then_is_named_and_not_believed() {
+    let expected = BLOBS.proven();
+    for liar in [Node::L1, Node::Beacon, Node::L2] {
+        let lied = (0..4).filter(|seed| {
+            let sandbox = Sandbox::new();
+            let faults = Faults {
+                seed: *seed,
+                lies: 40,
+                liar: Some(liar),
+                ..Faults::default()
+            };
+            let (flags, _served) = BLOBS.online(&sandbox, faults);
+            let ran = prove(&sandbox, &flags, &[]).expect(0);
+            assert_same_trace(&report(&ran), &expected);
+            let told = ran
+                .stderr
+                .lines()
+                .filter(|line| line.contains("a wrong answer"));
+            for line in told.clone() {
+                assert!(line.contains(name(liar)), "{line}");
+            }
+            told.count() > 0
+        });
+        assert!(lied.count() > 0, "{liar:?}");
+    }
+}
+
+#[test]
+fn a_node_that_always_lies_is_named_and_nothing_is_stated() {
+    for liar in [Node::L1, Node::Beacon, Node::L2] {
+        for more in [&[][..], &["--native"]] {
+            let sandbox = Sandbox::new();
+            let faults = Faults {
+                lies: 100,
+                liar: Some(liar),
+                ..Faults::default()
+            };
+            let (flags, _served) = BLOBS.online(&sandbox, faults);
+            let line = line(&["--json", "prove"], &flags, more);
+            let running = Talking::spawn(&sandbox, &line);
+            running.wait_for("a wrong answer");
+            running.signal("TERM");
+            let ran = running.finish().expect(130);
+            assert_eq!(ran.stdout, "");
+            let told = ran
+                .stderr
+                .lines()
+                .find(|line| line.contains("a wrong answer"));
+            let told = told.unwrap();
+            assert!(
+                told.contains(name(liar)) && told.contains("http://127.0.0.1:"),
+                "{told}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nodes_that_are_away_for_a_while_cost_time_only() {
+    let expected = BLOBS.proven();
+    let sandbox = Sandbox::new();
+    // Slow enough for the middle of the run to be met.
+    let faults = Faults {
+        delay: Duration::from_millis(300),
+        ..Faults::default()
+    };
+    let (flags, served) = BLOBS.online(&sandbox, faults);
+    let running = Talking::spawn(&sandbox, &line(&["--json", "prove"], &flags, &[]));
+    wait_until("the run is under way", || requests(&served) >= 12);
+    served.set_offline(true);
+    let before = requests(&served);
+    wait_until("the host tries again and again", || {
+        requests(&served) >= before + 20
+    });
+    assert_eq!(running.stdout(), "");
+    served.set_offline(false);
+    let found = report(&running.finish().expect(0));
+    assert!(failures(&found) > 0, "{found}");
+    assert_same_trace(&found, &expected);
+}
+
+#[test]
+fn a_block_that_a_reorganisation_took_away_is_waited_for() {
+    let expected = CALLDATA.proven();
+    let sandbox = Sandbox::new();
+    let (flags, served) = CALLDATA.online(&sandbox, Faults::default());
+    served.set_reorg(1);
+    let running = Talking::spawn(&sandbox, &line(&["--json", "prove"], &flags, &[]));
+    // All that is asked for hangs on the L1 head, which nobody has.
+    let tries = || served.counts().get("debug_getRawHeader").copied();
+    wait_until("the host tries again", || tries() > Some(2));
+    assert_eq!(running.stdout(), "");
+    served.set_reorg(u64::MAX);
+    assert_same_trace(&report(&running.finish().expect(0)), &expected);
+}
+
+#[test]
+fn nodes_without_the_methods_of_the_debug_namespace_will_do() {
+    let expected = BLOBS.proven();
+    let missing = [
+        "debug_executePayload",
+        "debug_getRawHeader",
+        "debug_getRawReceipts",
+        "blobs",
+    ];
+    let sandbox = Sandbox::new();
+    let faults = Faults {
+        missing: missing.map(str::to_owned).into(),
+        ..Faults::default()
+    };
+    let (flags, _served) = BLOBS.online(&sandbox, faults);
+    let ran = prove(&sandbox, &flags, &[]).expect(0);
+    assert_same_trace(&report(&ran), &expected);
+    for method in missing {
+        let told = ran
+            .stderr
+            .matches(&format!("has no method {method};"))
+            .count();
+        assert!(told <= 2, "{}", ran.stderr);
+    }
+    assert!(
+        ran.stderr.contains("has no method debug_getRawHeader;"),
+        "{}",
+        ran.stderr
+    );
+}
