@@ -73,7 +73,6 @@ fn a_right_claim_is_valid_in_every_way() {
 #[test]
 fn a_wrong_root_is_invalid_in_every_way() {
     judge(&CALLDATA.with_wrong_root(), 1, "invalid");
-    judge(&BLOBS.with_wrong_root(), 1, "invalid");
 }
 
 #[test]
@@ -122,7 +121,7 @@ fn a_hundred_states_on_the_way_are_the_same_whatever_the_timing() {
     };
     let expected = hashes("offline", &BLOBS.offline(&sandbox));
     assert_eq!(expected.lines().count(), at.len());
-    for (seed, millis) in [(1, 0), (2, 20), (3, 60)] {
+    for (seed, millis) in [(1, 0), (2, 40)] {
         let delay = Duration::from_millis(millis);
         let faults = Faults {
             seed,
