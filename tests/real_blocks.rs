@@ -1,6 +1,7 @@
 //! Real OP Sepolia blocks in the VM: interpreter and native code go through the same states.
 
 #[path = "../program/fault-proof/tests/common/mod.rs"]
+#[expect(dead_code, reason = "the program itself compares the hash")]
 mod common;
 
 use std::collections::HashMap;
@@ -72,7 +73,7 @@ fn stops(end: u64) -> Vec<u64> {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        (u128::from(random) * u128::from(end) >> 64) as u64
+        ((u128::from(random) * u128::from(end)) >> 64) as u64
     };
     let mut stops: Vec<_> = (0..STOPS).map(|_| next()).collect();
     stops.sort_unstable();

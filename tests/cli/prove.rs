@@ -128,7 +128,8 @@ fn a_hundred_states_on_the_way_are_the_same_whatever_the_timing() {
             delay,
             ..Faults::default()
         };
-        let (flags, _served) = BLOBS.online(&sandbox, faults);
+        let (flags, served) = BLOBS.online(&sandbox, faults);
         assert_eq!(hashes(&format!("online{seed}"), &flags), expected);
+        assert!(requests(&served) > 0);
     }
 }
