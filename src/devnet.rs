@@ -75,6 +75,11 @@ fn claim(args: &cli::Devnet, devnet: &Devnet) -> Outcome<Claim> {
         let words = format!("the chain has no such L2 block: its last one is {head}");
         return Err(anyhow!(words).into());
     }
+    if args.agreed > claimed {
+        let agreed = args.agreed;
+        let words = format!("--agreed {agreed} is after --claimed {claimed}");
+        return Err(anyhow!(words).into());
+    }
     Ok(devnet.claim(args.agreed, claimed))
 }
 

@@ -3,12 +3,13 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::programs::{PROGRAMS, Program, by_name};
-use crate::{cli, files, out, say, version};
+use crate::{cli, files, say, version};
 use anyhow::{Context, Result, anyhow, bail};
 use carronade_emulator::hash::Hash;
-use carronade_emulator::state::{StateVersion, state_hash};
+use carronade_emulator::memory::Memory;
+use carronade_emulator::state::{State, StateVersion, state_hash};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is told of a prestate, also as JSON.
 #[derive(Serialize)]
@@ -21,6 +22,9 @@ struct About {
     elf_sha256: [u8; 32],
     #[serde(with = "const_hex::serde")]
     prestate: Hash,
+    /// Where it was written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -34,7 +38,7 @@ pub fn run(args: &cli::Prestate, json: bool) -> Outcome {
     }
 }
 
-/// Makes the start states, tells about them, and writes one if asked to.
+/// Makes the start states, writes one if asked to, and tells about them.
 fn build(args: &cli::Prestate, json: bool) -> Outcome {
     let version = version::by_name(&args.version)?;
     let programs = match &args.program {
@@ -43,26 +47,25 @@ fn build(args: &cli::Prestate, json: bool) -> Outcome {
         None => PROGRAMS.to_vec(),
     };
     for program in programs {
-        let about = about(program, version)?;
+        let about = make(program, version, args.out.as_deref())?;
         match json {
-            true => out::print(&format!("{}\n", serde_json::to_string(&about)?))?,
+            true => say!("{}", serde_json::to_string(&about)?),
             false => tell(program, &about)?,
-        }
-        if let Some(place) = &args.out {
-            write(program, version, place)?;
         }
     }
     Ok(())
 }
 
-fn about(program: Program, version: StateVersion) -> Result<About> {
-    let (_, _, prestate) = program.prestate(version)?;
+fn make(program: Program, version: StateVersion, place: Option<&Path>) -> Outcome<About> {
+    let (state, memory, prestate) = program.prestate(version)?;
+    let file = place.map(|place| write(&state, &memory, prestate, place));
     Ok(About {
         program: program.name,
         version: env!("CARGO_PKG_VERSION"),
         state_version: version.name(),
         elf_sha256: sha256(&program.elf()?),
         prestate,
+        file: file.transpose()?,
     })
 }
 
@@ -79,21 +82,22 @@ fn tell(program: Program, about: &About) -> Outcome {
     );
     let hash = const_hex::encode_prefixed(about.prestate);
     say!("  prestate ({}): {hash}", about.state_version);
+    if let Some(file) = &about.file {
+        say!("  written to {}", file.display());
+    }
     Ok(())
 }
 
 /// Writes a prestate: to a file, or into a folder by the name under which op-challenger's
 /// prestates URL has it (`op-challenger/game/fault/trace/prestates/multi.go`).
-fn write(program: Program, version: StateVersion, place: &Path) -> Outcome {
-    let (state, memory, hash) = program.prestate(version)?;
+fn write(state: &State, memory: &Memory, hash: Hash, place: &Path) -> Outcome<PathBuf> {
     let file = match place.is_dir() {
         true => place.join(format!("{}.bin.gz", const_hex::encode_prefixed(hash))),
         false => place.to_owned(),
     };
     files::packing(&file).context("invalid --out, which is no folder")?;
-    files::write_state(&file, &state, &memory)?;
-    say!("  written to {}", file.display());
-    Ok(())
+    files::write_state(&file, state, memory)?;
+    Ok(file)
 }
 
 /// Compares a state file's hash with the one asked for, by default its name's.
@@ -109,7 +113,7 @@ fn check(file: &Path, hash: Option<&str>) -> Outcome {
         file.display(),
         const_hex::encode_prefixed(found),
         state.step,
-        origin(found)?
+        origin(found, state.version)?
     );
     match expected {
         Some(expected) if expected == found => Ok(()),
@@ -122,18 +126,16 @@ fn check(file: &Path, hash: Option<&str>) -> Outcome {
     }
 }
 
-/// Which of our programs begins with this hash.
-fn origin(hash: Hash) -> Result<String> {
+/// Which of our programs begins with this hash. It does not tell the state's version.
+fn origin(hash: Hash, version: StateVersion) -> Result<String> {
     for program in PROGRAMS {
-        for version in StateVersion::ALL {
-            if program.prestate(version)?.2 == hash {
-                return Ok(format!(
-                    "the prestate of {} {} ({})",
-                    program.name,
-                    env!("CARGO_PKG_VERSION"),
-                    version.name()
-                ));
-            }
+        if program.prestate(version)?.2 == hash {
+            return Ok(format!(
+                "the prestate of {} {} ({})",
+                program.name,
+                env!("CARGO_PKG_VERSION"),
+                version.name()
+            ));
         }
     }
     Ok("no prestate of a program in this binary".into())

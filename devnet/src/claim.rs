@@ -106,10 +106,11 @@ impl Devnet {
     /// # Errors
     /// When the store cannot be written.
     pub fn write(&self, store: &dyn Store, claim: &Claim) -> Result<(), StoreError> {
-        for (key, value) in self.preimages().iter().chain(&self.locals(claim)) {
-            store.put(key.as_bytes(), value)?;
-        }
-        Ok(())
+        let images = self.preimages().into_iter().chain(self.locals(claim));
+        let pairs: Vec<_> = images
+            .map(|(key, value)| (*key.as_bytes(), value))
+            .collect();
+        store.put_all(&pairs)
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod audit;
 mod bisect;
+mod chain;
 mod challenger;
+mod devnet;
 mod engines;
 mod faults;
 mod files;
@@ -13,6 +15,10 @@ mod host_single;
 mod hostile;
 mod logs;
 mod preimages;
+mod prestate;
+mod prove;
+mod prove_faults;
+mod prove_flags;
 mod serve;
 mod signals;
 mod stored_runs;

@@ -252,7 +252,7 @@ impl Sandbox {
     pub fn spawn(&self, args: &[&str]) -> Running {
         let mut command = self.command(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running(command.spawn().unwrap())
+        Running::start(&mut command)
     }
 }
 
@@ -260,6 +260,10 @@ impl Sandbox {
 pub struct Running(Child);
 
 impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
     pub fn signal(&self, name: &str) {
         send(name, self.0.id());
     }
