@@ -2,7 +2,6 @@
 
 #[expect(dead_code, reason = "here the guest compares the hashes")]
 #[path = "../program/fault-proof/tests/common/mod.rs"]
-#[expect(dead_code, reason = "the program itself compares the hash")]
 mod common;
 
 use std::collections::HashMap;
