@@ -4,6 +4,7 @@ use crate::out;
 use carronade_fault_proof::{Error, Oracle, OracleError};
 use carronade_online::Single;
 use carronade_program::key::PreimageKey;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// The exit code of a program that cannot tell.
@@ -26,7 +27,15 @@ impl Oracle for InProcess {
 
 /// Runs the program: it says its verdict on stderr, and this is its exit code.
 pub fn run(single: &Arc<Single>) -> u8 {
-    match carronade_fault_proof::run(Arc::new(InProcess(Arc::clone(single)))) {
+    let oracle = Arc::new(InProcess(Arc::clone(single)));
+    // A configuration that makes no sense can make the program panic, which in the VM is exit
+    // code 2 too; nothing of it is used afterwards.
+    let program = AssertUnwindSafe(|| carronade_fault_proof::run(oracle));
+    let Ok(result) = catch_unwind(program) else {
+        out::complain("error: the program panicked, for the reason above");
+        return FAILED;
+    };
+    match result {
         Ok(verdict) => {
             out::complain(&verdict.to_string());
             u8::try_from(verdict.exit_code()).unwrap_or(FAILED)

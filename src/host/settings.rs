@@ -1,11 +1,11 @@
 //! What the flags of `host single` and `prove` mean together.
 
 use crate::cli::{self, DataFormat};
+use crate::files;
 use anyhow::{Context, Result, anyhow, bail};
 use carronade_host::{Format, MemoryStore, Store, create_store, open_store};
 use carronade_online::{Endpoints, Locals};
 use serde::Deserialize;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ fn shown(args: &cli::Proof) -> String {
 /// The content of a file that must be JSON. It goes to the program as it is: what is not known
 /// here may be known there.
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let json = files::read_bytes(path)?;
     serde_json::from_slice::<serde::de::IgnoredAny>(&json)
         .with_context(|| format!("{} is not JSON", path.display()))?;
     Ok(json)
