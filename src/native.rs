@@ -4,7 +4,7 @@ use crate::out;
 use carronade_fault_proof::{Error, Oracle, OracleError};
 use carronade_online::Single;
 use carronade_program::key::PreimageKey;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 /// The exit code of a program that cannot tell.
@@ -31,10 +31,17 @@ pub fn run(single: &Arc<Single>) -> u8 {
     // A configuration that makes no sense can make the program panic, which in the VM is exit
     // code 2 too; nothing of it is used afterwards.
     let program = AssertUnwindSafe(|| carronade_fault_proof::run(oracle));
-    let Ok(result) = catch_unwind(program) else {
-        out::complain("error: the program panicked, for the reason above");
-        return FAILED;
-    };
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|panic| {
+        let words = panic
+            .payload_as_str()
+            .unwrap_or("for a reason without words");
+        let words = words.replace(char::is_control, " ");
+        out::complain(&format!("error: the program failed: {words}"));
+    }));
+    let result = panic::catch_unwind(program);
+    panic::set_hook(hook);
+    let Ok(result) = result else { return FAILED };
     match result {
         Ok(verdict) => {
             out::complain(&verdict.to_string());

@@ -132,3 +132,17 @@ fn a_database_is_one_runs_and_a_lack_is_named() {
         ran.fails(2, &["0x02", &key[4..], &hint, "no nodes to ask"]);
     }
 }
+
+#[test]
+fn a_configuration_that_makes_the_program_panic_gives_no_verdict() {
+    let sandbox = Sandbox::new();
+    let flags = CALLDATA.offline(&sandbox);
+    let file = sandbox.path("rollup.json");
+    let config = fs::read_to_string(&file).unwrap();
+    let absurd = config.replace("\"eip1559Elasticity\":6", "\"eip1559Elasticity\":0");
+    assert_ne!(config, absurd);
+    fs::write(&file, absurd).unwrap();
+    let ran = call(&sandbox, &line(&["prove", "--native"], &flags, &[])).expect(2);
+    assert!(ran.stdout.starts_with("failed "), "{}", ran.stdout);
+    assert!(ran.stderr.contains("divide by zero"), "{}", ran.stderr);
+}
