@@ -26,7 +26,7 @@ pub use process::{Ended, Grace, HostExit, MAX_PREIMAGE, ProcessOracle};
 pub use serve::{
     Find, HostFds, ServeError, Served, inherited_fds, serve, serve_from, serve_inherited_fds,
 };
-pub use show::{show_hint, show_key};
+pub use show::{key_type, show_hint, show_key};
 pub use store::{
     DatabaseStore, FileStore, Format, Layout, MemoryStore, Store, StoreError, Visit, check,
     create_store, open_store, parse_key,

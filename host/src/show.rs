@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 const SHOWN_HINT: usize = 200;
 
 /// The kind of data that a key asks for, told by its first byte (`op-preimage/iface.go`).
-fn key_type(key: &[u8; 32]) -> &'static str {
-    match key[0] {
+#[must_use]
+pub const fn key_type(first: u8) -> &'static str {
+    match first {
         1 => "local",
         2 => "keccak256",
         3 => "generic",
@@ -21,7 +22,7 @@ fn key_type(key: &[u8; 32]) -> &'static str {
 /// The key as `0x` and 64 hex digits, followed by its type in brackets.
 #[must_use]
 pub fn show_key(key: &[u8; 32]) -> String {
-    format!("0x{} ({})", const_hex::encode(key), key_type(key))
+    format!("0x{} ({})", const_hex::encode(key), key_type(key[0]))
 }
 
 /// The hint as text if it is printable, else as hex; at most about 200 characters of it.

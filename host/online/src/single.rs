@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use carronade_host::{Store, show_hint};
+use carronade_host::{Store, key_type, show_hint};
 use carronade_program::key::{KeyType, PreimageKey};
 use tokio::runtime::{Builder, Runtime};
 
@@ -14,7 +14,7 @@ use crate::fetch::{Endpoints, Fetcher};
 use crate::hint::Hint;
 use crate::locals::Locals;
 use crate::source_error::SourceError;
-use crate::statistics::{Summary, type_name};
+use crate::statistics::Summary;
 use crate::work::{Inner, lock};
 
 /// A host for one run: local keys, a store, and, if it is online, nodes.
@@ -127,7 +127,7 @@ impl Single {
             let found = inner.look_up(key)?;
             return found.ok_or_else(|| SourceError::Offline {
                 key: *key,
-                kind: type_name(key.as_bytes()[0]),
+                kind: key_type(key.as_bytes()[0]),
                 hint: inner.last_hint(),
             });
         };

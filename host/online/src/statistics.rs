@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use carronade_host::key_type;
 use serde::Serialize;
 
 /// Pre-images of one type.
@@ -87,7 +88,7 @@ impl Statistics {
     pub(crate) fn served(&self, kind: u8, bytes: usize, time: Duration) {
         self.change(|summary| {
             summary.serving_seconds += time.as_secs_f64();
-            let images = summary.preimages.entry(type_name(kind)).or_default();
+            let images = summary.preimages.entry(key_type(kind)).or_default();
             images.served += 1;
             images.served_bytes += bytes as u64;
         });
@@ -95,7 +96,7 @@ impl Statistics {
 
     pub(crate) fn fetched(&self, kind: u8, bytes: usize) {
         self.change(|summary| {
-            let images = summary.preimages.entry(type_name(kind)).or_default();
+            let images = summary.preimages.entry(key_type(kind)).or_default();
             images.fetched += 1;
             images.fetched_bytes += bytes as u64;
         });
@@ -128,18 +129,5 @@ impl Statistics {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-}
-
-/// The name of a key type (specification, `fault-proof/index.md`).
-pub(crate) const fn type_name(kind: u8) -> &'static str {
-    match kind {
-        1 => "local",
-        2 => "keccak256",
-        3 => "generic",
-        4 => "sha256",
-        5 => "blob",
-        6 => "precompile",
-        _ => "unknown",
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use carronade_host::{Store, StoreError, check};
+use carronade_host::{Store, StoreError, check, key_type};
 use carronade_program::key::PreimageKey;
 use tokio::runtime::Runtime;
 
@@ -17,7 +17,7 @@ use crate::hint::{Hint, Layer};
 use crate::jobs::{Jobs, Outlook};
 use crate::locals::Locals;
 use crate::source_error::SourceError;
-use crate::statistics::{Statistics, type_name};
+use crate::statistics::Statistics;
 
 /// How often somebody who waits is told why.
 const TELL: Duration = Duration::from_secs(10);
@@ -147,7 +147,7 @@ impl Inner {
 
     fn no_way(&self, key: &PreimageKey, outlook: Outlook) -> SourceError {
         let (key, hint) = (*key, self.last_hint());
-        let kind = type_name(key.as_bytes()[0]);
+        let kind = key_type(key.as_bytes()[0]);
         match outlook {
             Outlook::Fatal(why) => SourceError::Settings(why),
             Outlook::Exhausted(reasons) => SourceError::Exhausted {
@@ -162,7 +162,7 @@ impl Inner {
 
     fn tell_trouble(&self, key: &PreimageKey, waiting: Duration) {
         let (hint, error) = lock(&self.jobs).trouble(key);
-        let kind = type_name(key.as_bytes()[0]);
+        let kind = key_type(key.as_bytes()[0]);
         let hint = hint.unwrap_or_default();
         let error = error.unwrap_or_else(|| "no answer yet".to_owned());
         let seconds = waiting.as_secs();
