@@ -28,6 +28,14 @@ const MOST_TOLD: usize = 1000;
 /// The longest sleep before it is looked whether to stop or to try again.
 const TICK: Duration = Duration::from_millis(50);
 
+/// The reading of headers ahead of the program.
+#[derive(Default)]
+struct ReadsBack {
+    under_way: bool,
+    /// What the program asked for last in the meantime.
+    next: Option<Hint>,
+}
+
 /// What the work in the background shares with the host.
 pub(crate) struct Inner {
     pub(crate) locals: Locals,
@@ -40,8 +48,7 @@ pub(crate) struct Inner {
     /// Types of hints that nothing is known about, and wrong keys in the store: told once.
     pub(crate) told: Mutex<BTreeSet<String>>,
     pub(crate) stopped: AtomicBool,
-    /// Whether headers are being read ahead.
-    pub(crate) reads_back: AtomicBool,
+    back: Mutex<ReadsBack>,
     pub(crate) statistics: Arc<Statistics>,
     pub(crate) notice: Notice,
 }
@@ -68,7 +75,7 @@ impl Inner {
             last_hint: Mutex::default(),
             told: Mutex::default(),
             stopped: AtomicBool::new(false),
-            reads_back: AtomicBool::new(false),
+            back: Mutex::default(),
             statistics,
             notice,
         }
@@ -199,21 +206,32 @@ impl Inner {
         });
     }
 
-    /// Reads headers ahead in the background, one batch at a time. Should it fail, whoever needs
-    /// them will ask.
+    /// Reads headers ahead in the background, one batch at a time, and from the newest of the
+    /// hints that came in the meantime. Should it fail, whoever needs them will ask.
     pub(crate) fn read_back(self: &Arc<Self>, runtime: &Runtime, hint: Hint) {
-        if !matches!(hint, Hint::Header(Layer::L1, _))
-            || self.reads_back.swap(true, Ordering::Relaxed)
-        {
+        if !matches!(hint, Hint::Header(Layer::L1, _)) {
+            return;
+        }
+        let mut back = lock(&self.back);
+        back.next = Some(hint);
+        if std::mem::replace(&mut back.under_way, true) {
             return;
         }
         let this = Arc::clone(self);
         runtime.spawn(async move {
-            if let Some(fetcher) = &this.fetcher {
-                let _ = fetcher.read_back(&hint).await;
+            while let Some(hint) = this.next_to_read_back() {
+                if let Some(fetcher) = &this.fetcher {
+                    let _ = fetcher.read_back(&hint).await;
+                }
             }
-            this.reads_back.store(false, Ordering::Relaxed);
         });
+    }
+
+    fn next_to_read_back(&self) -> Option<Hint> {
+        let mut back = lock(&self.back);
+        let next = back.next.take();
+        back.under_way = next.is_some();
+        next
     }
 
     /// Asks the nodes for their chains until they answer.

@@ -99,8 +99,16 @@ fn in_json(value: &Value) -> Response {
     (kind, value.to_string()).into_response()
 }
 
+/// Asks the script, on a thread of its own: a script may wait for another call.
+async fn answer(served: &Arc<Served>, role: &str, method: &str, params: &Value) -> Answer {
+    let served = Arc::clone(served);
+    let (role, method, params) = (role.to_owned(), method.to_owned(), params.clone());
+    let answer = tokio::task::spawn_blocking(move || ask(&served, &role, &method, &params));
+    answer.await.unwrap()
+}
+
 /// Counts a call and asks the script.
-fn answer(served: &Served, role: &str, method: &str, params: &Value) -> Answer {
+fn ask(served: &Served, role: &str, method: &str, params: &Value) -> Answer {
     let before = {
         let mut calls = served.calls.lock().unwrap();
         let count = calls.entry(format!("{role} {method}")).or_default();
@@ -122,7 +130,7 @@ async fn rpc(State(served): State<Arc<Served>>, Path(role): Path<String>, body: 
     let request: Value = serde_json::from_slice(&body).unwrap();
     let method = request["method"].as_str().unwrap();
     let id = &request["id"];
-    match answer(&served, &role, method, &request["params"]) {
+    match answer(&served, &role, method, &request["params"]).await {
         Answer::Is(result) => in_json(&json!({ "jsonrpc": "2.0", "id": id, "result": result })),
         Answer::Error(code, message) => {
             let error = json!({ "code": code, "message": message });
@@ -138,7 +146,7 @@ async fn beacon(
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = query.map_or(Value::Null, Value::from);
-    match answer(&served, "beacon", &path, &query) {
+    match answer(&served, "beacon", &path, &query).await {
         Answer::Is(data) => in_json(&json!({ "data": data })),
         Answer::Error(code, message) => {
             (StatusCode::NOT_FOUND, format!("{code} {message}")).into_response()
