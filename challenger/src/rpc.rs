@@ -1,0 +1,258 @@
+//! A node's JSON-RPC, asked by threads.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_json_rpc::{RpcError as Failure, RpcRecv, RpcSend};
+use alloy_primitives::Bytes;
+use alloy_rpc_client::RpcClient;
+use alloy_transport::{TransportError, TransportErrorKind};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+use url::Url;
+
+/// How often a node that does not answer is asked before the question is given up.
+const TRIES: u32 = 5;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The wait after the first failure, before it is spread.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// Calls in one batch: nodes have limits.
+const BATCH: usize = 50;
+
+/// JSON-RPC's code for an unknown method.
+const METHOD_NOT_FOUND: i64 = -32601;
+
+/// Why a node has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RpcError {
+    /// The address cannot be one.
+    #[error("the address of the {node} is wrong: {reason}")]
+    Address {
+        /// Which node.
+        node: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It does not answer.
+    #[error("{node} does not answer {method}: {reason}")]
+    Unreachable {
+        /// Which node.
+        node: String,
+        /// What it was asked.
+        method: String,
+        /// What happened instead.
+        reason: String,
+    },
+    /// It answers with an error.
+    #[error("{node} refuses {method}: {message}")]
+    Refused {
+        /// Which node.
+        node: String,
+        /// What it was asked.
+        method: String,
+        /// JSON-RPC's code.
+        code: i64,
+        /// Its words.
+        message: String,
+        /// What a call reverted with, if that is the error.
+        revert: Option<Bytes>,
+    },
+    /// Its answer cannot be true, or has another form.
+    #[error("{node} answers {method} wrongly: {reason}")]
+    Wrong {
+        /// Which node.
+        node: String,
+        /// What it was asked.
+        method: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// A node.
+#[derive(Clone)]
+pub struct Rpc {
+    name: Arc<str>,
+    address: Arc<str>,
+    client: RpcClient,
+    runtime: Arc<Runtime>,
+}
+
+impl Rpc {
+    /// A node of a role (`L1 node`, say) at an address. It is not asked anything yet.
+    ///
+    /// # Errors
+    /// [`RpcError::Address`].
+    pub fn new(role: &str, address: &str) -> Result<Self, RpcError> {
+        let wrong = |reason: String| RpcError::Address {
+            node: role.to_owned(),
+            reason,
+        };
+        let url = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(wrong("it does not begin with http:// or https://".into()));
+        }
+        let port = url
+            .port()
+            .map_or_else(String::new, |port| format!(":{port}"));
+        let host = url.host_str().unwrap_or_default();
+        // Providers have the user's key in the path, the query or the user's name.
+        let name = format!("{role} {}://{host}{port}", url.scheme());
+        // Fails if the process has a provider already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().timeout(PATIENCE).build();
+        let http = http.map_err(|error| wrong(root_cause(&error)))?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("rpc")
+            .enable_all()
+            .build()
+            .map_err(|error| wrong(error.to_string()))?;
+        Ok(Self {
+            name: name.into(),
+            address: url.as_str().into(),
+            client: RpcClient::new_http_with_client(http, url),
+            runtime: Arc::new(runtime),
+        })
+    }
+
+    /// Which node it is, without what may be secret in its address.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Calls a method; `null` is an answer if `T` takes it. A node that does not answer is asked
+    /// again a few times.
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub fn ask<T: RpcRecv>(
+        &self,
+        method: &'static str,
+        params: impl RpcSend,
+    ) -> Result<T, RpcError> {
+        let params = serde_json::to_value(params).map_err(|error| self.wrong(method, error))?;
+        self.retrying(method, || async {
+            self.client.request::<_, T>(method, params.clone()).await
+        })
+    }
+
+    /// Calls a method with many parameters, in batches; the answers are in the same order.
+    ///
+    /// # Errors
+    /// [`RpcError`], if any call fails.
+    pub fn ask_all<T: RpcRecv>(
+        &self,
+        method: &'static str,
+        params: &[Value],
+    ) -> Result<Vec<T>, RpcError> {
+        let mut answers = Vec::with_capacity(params.len());
+        for params in params.chunks(BATCH) {
+            answers.extend(self.retrying(method, || self.batch(method, params))?);
+        }
+        Ok(answers)
+    }
+
+    async fn batch<T: RpcRecv>(
+        &self,
+        method: &'static str,
+        params: &[Value],
+    ) -> Result<Vec<T>, TransportError> {
+        if let [params] = params {
+            return Ok(vec![self.client.request(method, params.clone()).await?]);
+        }
+        let mut batch = self.client.new_batch();
+        let calls: Result<Vec<_>, _> = params
+            .iter()
+            .map(|params| batch.add_call::<_, T>(method, params))
+            .collect();
+        let calls = calls?;
+        batch.send().await?;
+        let mut answers = Vec::with_capacity(params.len());
+        for call in calls {
+            answers.push(call.await?);
+        }
+        Ok(answers)
+    }
+
+    fn retrying<T, F>(&self, method: &str, call: impl Fn() -> F) -> Result<T, RpcError>
+    where
+        F: Future<Output = Result<T, TransportError>>,
+    {
+        let mut wait = FIRST_WAIT;
+        let mut tries = 1;
+        loop {
+            let answer = self.runtime.block_on(call());
+            match answer.map_err(|error| self.error(method, error)) {
+                Err(RpcError::Unreachable { .. }) if tries < TRIES => {
+                    // Spread, so that many who lost a node do not come back at the same moment.
+                    std::thread::sleep(wait.mul_f64(rand::random_range(0.5..=1.0)));
+                    wait *= 3;
+                    tries += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// An answer that cannot be true.
+    pub(crate) fn wrong(&self, method: &str, reason: impl ToString) -> RpcError {
+        RpcError::Wrong {
+            node: self.name.to_string(),
+            method: method.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
+    fn error(&self, method: &str, error: TransportError) -> RpcError {
+        let (node, method) = (self.name.to_string(), method.to_owned());
+        let unreachable = |reason: String| RpcError::Unreachable {
+            node: node.clone(),
+            method: method.clone(),
+            reason: reason.replace(&*self.address, "its address"),
+        };
+        match error {
+            Failure::ErrorResp(payload) => RpcError::Refused {
+                code: payload.code,
+                revert: payload.as_revert_data(),
+                message: payload.message.into_owned(),
+                node,
+                method,
+            },
+            Failure::DeserError { err, .. } => self.wrong(&method, err),
+            Failure::SerError(error) => self.wrong(&method, error),
+            Failure::NullResp => self.wrong(&method, "it says nothing"),
+            Failure::Transport(TransportErrorKind::HttpError(error)) => {
+                let body: String = error.body.chars().take(200).collect();
+                unreachable(format!("HTTP status {} {body}", error.status))
+            }
+            Failure::Transport(TransportErrorKind::Custom(error)) => {
+                unreachable(root_cause(&*error))
+            }
+            other => unreachable(root_cause(&other)),
+        }
+    }
+}
+
+impl RpcError {
+    /// Whether the method is not known there.
+    #[must_use]
+    pub fn is_unknown_method(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if *code == METHOD_NOT_FOUND)
+    }
+}
+
+/// The words of an error's deepest cause, which says most.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
