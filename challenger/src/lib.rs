@@ -7,10 +7,22 @@
 //!
 //! Calls block: games are played by threads.
 
+mod chain;
+mod errors;
+mod journal;
+mod metrics;
 mod notice;
 mod rpc;
+mod sender;
 mod traces;
+mod wallet;
 
+pub use chain::{Block, Chain};
+pub use journal::{Journal, JournalError};
+pub use errors::reason;
+pub use metrics::Metrics;
 pub use notice::Notice;
 pub use rpc::{Rpc, RpcError};
+pub use sender::{Request, SendError, SendOptions, Sender, Submission};
 pub use traces::{GameTrace, Traces};
+pub use wallet::{Signed, Wallet, WalletError};

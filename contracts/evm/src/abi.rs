@@ -3,6 +3,8 @@
 use alloy_sol_types::sol;
 
 sol! {
+    #![sol(all_derives)]
+
     struct GameConstructorParams {
         uint256 maxGameDepth;
         uint256 splitDepth;
@@ -74,6 +76,7 @@ sol! {
         function challengeFirstLPP(address claimant, uint256 uuid, Leaf postState, bytes32[] postStateProof) external;
         function squeezeLPP(address claimant, uint256 uuid, StateMatrix stateMatrix, Leaf preState, bytes32[] preStateProof, Leaf postState, bytes32[] postStateProof) external;
         function proposalCount() external view returns (uint256);
+        function MIN_BOND_SIZE() external view returns (uint256);
         function proposalMetadata(address claimant, uint256 uuid) external view returns (bytes32);
         function getTreeRootLPP(address claimant, uint256 uuid) external view returns (bytes32);
     }
@@ -136,6 +139,7 @@ sol! {
         function gameCreator() external view returns (address);
         function rootClaim() external view returns (bytes32);
         function l1Head() external view returns (bytes32);
+        function l2ChainId() external view returns (uint256);
         function l2BlockNumber() external view returns (uint256);
         function l2SequenceNumber() external view returns (uint256);
         function startingBlockNumber() external view returns (uint256);

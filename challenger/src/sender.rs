@@ -1,0 +1,320 @@
+//! Sends transactions and watches them until they are buried.
+//!
+//! A transaction is in the journal before it is sent, and stays there until so many blocks are
+//! above it that no reorganisation takes it away. Meanwhile nothing else is sent for the same
+//! purpose; it is sent again if the node has forgotten it, and with a higher fee if no block takes
+//! it. What it has brought about is for others to see on the chain: a receipt only ends the
+//! watching.
+
+mod fees;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use alloy_consensus::TxEip1559;
+use alloy_eips::eip2930::AccessList;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256};
+use fees::Fees;
+use serde_json::json;
+
+use crate::Notice;
+use crate::chain::{Block, Chain};
+use crate::errors::reason;
+use crate::journal::{Attempt, Journal, JournalError, Sent};
+use crate::metrics::Metrics;
+use crate::rpc::RpcError;
+use crate::wallet::Wallet;
+
+/// A call to be made on the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What it is for, in words that are the same whenever it is the same.
+    pub purpose: String,
+    /// The contract.
+    pub to: Address,
+    /// The call.
+    pub data: Bytes,
+    /// Wei that go along.
+    pub value: U256,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submission {
+    /// It was sent, as a transaction with this hash.
+    Sent(B256),
+    /// One for the same purpose is under way.
+    Pending,
+    /// It would have been sent.
+    Dry,
+}
+
+/// Why a request was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The node.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// The journal: nothing is sent that is not in it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The contract would refuse it.
+    #[error("{purpose}: the contract refuses it: {reason}")]
+    Reverts {
+        /// What it was for.
+        purpose: String,
+        /// With which error.
+        reason: String,
+    },
+    /// Fees are higher than one is ready to pay.
+    #[error("{purpose}: the chain asks for {asked} wei per gas, and the limit is {limit}")]
+    Fee {
+        /// What it was for.
+        purpose: String,
+        /// Base fee and tip in wei.
+        asked: u128,
+        /// The limit in wei.
+        limit: u128,
+    },
+    /// It could not be signed.
+    #[error("cannot sign: {0}")]
+    Signature(String),
+}
+
+/// How transactions are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendOptions {
+    /// Blocks from a transaction's on, after which it is taken for buried.
+    pub confirmations: u64,
+    /// How long to wait for a block to take a transaction before its fee is raised.
+    pub resubmit: Duration,
+    /// The most to pay per unit of gas, in wei.
+    pub max_fee: u128,
+    /// Whether to send nothing, and tell what would be sent.
+    pub dry_run: bool,
+}
+
+impl Default for SendOptions {
+    fn default() -> Self {
+        Self {
+            confirmations: 10,
+            resubmit: Duration::from_secs(48),
+            max_fee: 1_000_000_000_000,
+            dry_run: false,
+        }
+    }
+}
+
+/// Sends the transactions of one account. All methods may be called by several threads.
+pub struct Sender {
+    chain: Chain,
+    chain_id: u64,
+    wallet: Wallet,
+    journal: Journal,
+    options: SendOptions,
+    metrics: Arc<Metrics>,
+    notice: Notice,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    sent: BTreeMap<u64, Sent>,
+    /// Purposes told of in a dry run, and words told once.
+    told: BTreeSet<String>,
+}
+
+impl Sender {
+    /// A sender that goes on with what the journal has.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn new(
+        chain: Chain,
+        chain_id: u64,
+        wallet: Wallet,
+        journal: Journal,
+        options: SendOptions,
+        metrics: Arc<Metrics>,
+        notice: Notice,
+    ) -> Result<Self, JournalError> {
+        let sent = journal.all()?.into_iter().collect();
+        Ok(Self {
+            chain,
+            chain_id,
+            wallet,
+            journal,
+            options,
+            metrics,
+            notice,
+            queue: Mutex::new(Queue {
+                sent,
+                told: BTreeSet::new(),
+            }),
+        })
+    }
+
+    /// Whose transactions they are.
+    #[must_use]
+    pub fn account(&self) -> Address {
+        self.wallet.address()
+    }
+
+    /// Transactions that are not buried yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.queue().sent.len()
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // What it guards is whole at any time.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, words: &str) {
+        (self.notice)(words);
+    }
+
+    /// Sends a request, unless one for the same purpose is under way.
+    ///
+    /// # Errors
+    /// [`SendError`]; then nothing was sent.
+    pub fn submit(&self, request: Request) -> Result<Submission, SendError> {
+        let mut queue = self.queue();
+        let purpose = &request.purpose;
+        if queue.sent.values().any(|sent| sent.purpose == *purpose) {
+            return Ok(Submission::Pending);
+        }
+        let gas = self.estimate(&request)?;
+        if self.options.dry_run {
+            if queue.told.insert(request.purpose.clone()) {
+                self.tell(&format!("dry run: would send: {purpose}"));
+            }
+            return Ok(Submission::Dry);
+        }
+        let head = self.chain.latest()?;
+        let fees = Fees::suggested(&self.chain, &head)?;
+        let fees = fees.within(self.options.max_fee).map_err(|asked| {
+            let (purpose, limit) = (request.purpose.clone(), self.options.max_fee);
+            SendError::Fee {
+                purpose,
+                asked,
+                limit,
+            }
+        })?;
+        let after_own = queue.sent.last_key_value().map_or(0, |(last, _)| last + 1);
+        let nonce = self.chain.nonce(self.account(), &head)?.max(after_own);
+        let mut sent = Sent {
+            purpose: request.purpose,
+            to: request.to,
+            data: request.data,
+            value: request.value,
+            gas,
+            attempts: Vec::new(),
+            mined: None,
+            lost_since: None,
+        };
+        let attempt = self.sign(nonce, &sent, fees)?;
+        let hash = attempt.hash;
+        sent.attempts.push(attempt);
+        self.journal.keep(nonce, &sent)?;
+        self.tell(&format!("{}: transaction {hash}", sent.purpose));
+        self.broadcast(&mut queue, &sent);
+        queue.sent.insert(nonce, sent);
+        Ok(Submission::Sent(hash))
+    }
+
+    /// Gas for a request, with a fifth in reserve: the state that it meets may be another one.
+    fn estimate(&self, request: &Request) -> Result<u64, SendError> {
+        let call = json!({
+            "from": self.account(),
+            "to": request.to,
+            "data": request.data,
+            "value": request.value,
+        });
+        let gas: Result<U64, RpcError> = self.chain.rpc().ask("eth_estimateGas", (call,));
+        match gas {
+            Ok(gas) => Ok(gas.saturating_to::<u64>().saturating_mul(6) / 5),
+            Err(RpcError::Refused {
+                message, revert, ..
+            }) if revert.is_some() || message.contains("revert") => Err(SendError::Reverts {
+                purpose: request.purpose.clone(),
+                reason: revert.map_or(message, |data| reason(&data)),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn sign(&self, nonce: u64, sent: &Sent, fees: Fees) -> Result<Attempt, SendError> {
+        let transaction = TxEip1559 {
+            chain_id: self.chain_id,
+            nonce,
+            gas_limit: sent.gas,
+            max_fee_per_gas: fees.max_fee,
+            max_priority_fee_per_gas: fees.tip,
+            to: TxKind::Call(sent.to),
+            value: sent.value,
+            access_list: AccessList::default(),
+            input: sent.data.clone(),
+        };
+        let signed = self.wallet.sign(transaction);
+        let signed = signed.map_err(|error| SendError::Signature(error.to_string()))?;
+        Ok(Attempt {
+            hash: signed.hash,
+            raw: signed.raw,
+            max_fee: fees.max_fee,
+            tip: fees.tip,
+            at: now(),
+        })
+    }
+
+    /// Sends the newest form. That the node does not take it is told, and no error: it is tried
+    /// again as long as it is in the journal.
+    fn broadcast(&self, queue: &mut Queue, sent: &Sent) {
+        let Some(attempt) = sent.attempts.last() else {
+            return;
+        };
+        let answer: Result<B256, RpcError> = self
+            .chain
+            .rpc()
+            .ask("eth_sendRawTransaction", (&attempt.raw,));
+        let Err(error) = answer else { return };
+        let words = error.to_string();
+        if !is_known(&words) && queue.told.insert(format!("{} {words}", attempt.hash)) {
+            self.tell(&format!("{}: {words}", sent.purpose));
+        }
+    }
+
+    /// Looks after everything that is under way, at a new block.
+    ///
+    /// # Errors
+    /// When the node or the journal fails; what was not looked at waits for the next time.
+    pub fn tend(&self, head: &Block) -> Result<(), SendError> {
+        let mut queue = self.queue();
+        let nonces: Vec<u64> = queue.sent.keys().copied().collect();
+        let result = nonces
+            .into_iter()
+            .try_for_each(|nonce| self.tend_one(&mut queue, nonce, head));
+        crate::metrics::set(
+            &self.metrics.transactions_pending,
+            queue.sent.len() as u64,
+        );
+        result
+    }
+}
+
+/// Nodes' words for a transaction that they have, or that a block has.
+fn is_known(words: &str) -> bool {
+    let words = words.to_lowercase();
+    ["already known", "already imported", "nonce too low"]
+        .iter()
+        .any(|part| words.contains(part))
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}

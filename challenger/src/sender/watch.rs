@@ -1,0 +1,229 @@
+//! What becomes of a transaction.
+
+use alloy_primitives::{Address, B256, U64};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::fees::Fees;
+use super::{Queue, SendError, Sender, now};
+use crate::chain::Block;
+use crate::journal::{Mined, Sent};
+use crate::metrics::count;
+use crate::rpc::RpcError;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Receipt {
+    transaction_hash: B256,
+    block_hash: B256,
+    block_number: U64,
+    status: U64,
+    from: Address,
+}
+
+impl Sender {
+    pub(super) fn tend_one(
+        &self,
+        queue: &mut Queue,
+        nonce: u64,
+        head: &Block,
+    ) -> Result<(), SendError> {
+        let Some(sent) = queue.sent.get(&nonce).cloned() else {
+            return Ok(());
+        };
+        match sent.mined {
+            Some(mined) => self.tend_mined(queue, nonce, sent, mined, head),
+            None => self.tend_unmined(queue, nonce, sent, head),
+        }
+    }
+
+    /// One that is in a block: is the block still there, and deep enough?
+    fn tend_mined(
+        &self,
+        queue: &mut Queue,
+        nonce: u64,
+        mut sent: Sent,
+        mined: Mined,
+        head: &Block,
+    ) -> Result<(), SendError> {
+        let block = self.chain.block(mined.number)?;
+        if block.is_none_or(|block| block.hash != mined.hash) {
+            count(&self.metrics.transactions_reorganised);
+            let words = "a reorganisation took it out of block";
+            self.tell(&format!("{}: {words} {}", sent.purpose, mined.number));
+            sent.mined = None;
+            self.broadcast(queue, &sent);
+            return self.keep(queue, nonce, sent);
+        }
+        if head.number < mined.number.saturating_add(self.options.confirmations.max(1) - 1) {
+            return Ok(());
+        }
+        let counter = match mined.success {
+            true => &self.metrics.transactions_confirmed,
+            false => &self.metrics.transactions_reverted,
+        };
+        count(counter);
+        self.forget(queue, nonce)
+    }
+
+    /// One that is in no block yet, as far as is known.
+    fn tend_unmined(
+        &self,
+        queue: &mut Queue,
+        nonce: u64,
+        mut sent: Sent,
+        head: &Block,
+    ) -> Result<(), SendError> {
+        if let Some(mined) = self.receipt(nonce, &sent)? {
+            let how = match mined.success {
+                true => "done",
+                false => "reverted",
+            };
+            self.tell(&format!("{}: {how} in block {}", sent.purpose, mined.number));
+            sent.mined = Some(mined);
+            sent.lost_since = None;
+            return self.keep(queue, nonce, sent);
+        }
+        if self.chain.nonce(self.account(), head)? > nonce {
+            return self.tend_lost(queue, nonce, sent, head);
+        }
+        let newest = sent.attempts.last().cloned();
+        let Some(newest) = newest else {
+            return self.forget(queue, nonce);
+        };
+        if now().saturating_sub(newest.at) >= self.options.resubmit.as_secs() {
+            return self.bump(queue, nonce, sent, head);
+        }
+        let known: Option<Value> = self
+            .chain
+            .rpc()
+            .ask("eth_getTransactionByHash", (newest.hash,))?;
+        if known.is_none() {
+            self.broadcast(queue, &sent);
+        }
+        Ok(())
+    }
+
+    /// One whose nonce is used up, but not by it: the account has sent something else, or the node
+    /// lags behind. After as many blocks as bury a transaction it is given up.
+    fn tend_lost(
+        &self,
+        queue: &mut Queue,
+        nonce: u64,
+        mut sent: Sent,
+        head: &Block,
+    ) -> Result<(), SendError> {
+        let since = *sent.lost_since.get_or_insert(head.number);
+        if head.number < since.saturating_add(self.options.confirmations) {
+            return self.keep(queue, nonce, sent);
+        }
+        count(&self.metrics.transactions_lost);
+        let words = "another transaction of the account took its nonce";
+        self.tell(&format!("{}: {words} {nonce}", sent.purpose));
+        self.forget(queue, nonce)
+    }
+
+    /// Signs it again with a higher fee, if that is within the limit.
+    fn bump(
+        &self,
+        queue: &mut Queue,
+        nonce: u64,
+        mut sent: Sent,
+        head: &Block,
+    ) -> Result<(), SendError> {
+        let Some(newest) = sent.attempts.last() else {
+            return Ok(());
+        };
+        let older = Fees {
+            max_fee: newest.max_fee,
+            tip: newest.tip,
+        };
+        let fees = Fees::suggested(&self.chain, head)?.above(older);
+        if fees.max_fee > self.options.max_fee {
+            let words = format!(
+                "{}: no block takes it, and a higher fee would be above the limit",
+                sent.purpose
+            );
+            if queue.told.insert(words.clone()) {
+                self.tell(&words);
+            }
+            self.broadcast(queue, &sent);
+            return Ok(());
+        }
+        let attempt = self.sign(nonce, &sent, fees)?;
+        count(&self.metrics.transactions_bumped);
+        self.tell(&format!(
+            "{}: no block takes it; again with a higher fee: transaction {}",
+            sent.purpose, attempt.hash
+        ));
+        sent.attempts.push(attempt);
+        // In the journal before it is sent, as the first one.
+        self.journal.keep(nonce, &sent)?;
+        self.broadcast(queue, &sent);
+        queue.sent.insert(nonce, sent);
+        Ok(())
+    }
+
+    /// The receipt of any form of a transaction, if what it says is so: its block is on the chain
+    /// and has the transaction, and the account's nonce is used up there.
+    fn receipt(&self, nonce: u64, sent: &Sent) -> Result<Option<Mined>, RpcError> {
+        for attempt in sent.attempts.iter().rev() {
+            let receipt: Option<Receipt> = self
+                .chain
+                .rpc()
+                .ask("eth_getTransactionReceipt", (attempt.hash,))?;
+            let Some(receipt) = receipt else { continue };
+            match self.doubt(nonce, attempt.hash, &receipt)? {
+                None => {
+                    return Ok(Some(Mined {
+                        number: receipt.block_number.to(),
+                        hash: receipt.block_hash,
+                        success: receipt.status == U64::ONE,
+                    }));
+                }
+                Some(why) => {
+                    count(&self.metrics.wrong_answers);
+                    let wrong = self.chain.rpc().wrong("eth_getTransactionReceipt", why);
+                    self.tell(&format!("{}: {wrong}", sent.purpose));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn doubt(
+        &self,
+        nonce: u64,
+        hash: B256,
+        receipt: &Receipt,
+    ) -> Result<Option<&'static str>, RpcError> {
+        if receipt.transaction_hash != hash || receipt.from != self.account() {
+            return Ok(Some("it is of another transaction"));
+        }
+        let block = self.chain.block(receipt.block_number.to())?;
+        let Some(block) = block.filter(|block| block.hash == receipt.block_hash) else {
+            return Ok(Some("its block is not on the chain"));
+        };
+        if !block.transactions.contains(&hash) {
+            return Ok(Some("its block does not have the transaction"));
+        }
+        if self.chain.nonce(self.account(), &block)? <= nonce {
+            return Ok(Some("the account's nonce is not used up in its block"));
+        }
+        Ok(None)
+    }
+
+    fn keep(&self, queue: &mut Queue, nonce: u64, sent: Sent) -> Result<(), SendError> {
+        if queue.sent.get(&nonce) != Some(&sent) {
+            self.journal.keep(nonce, &sent)?;
+            queue.sent.insert(nonce, sent);
+        }
+        Ok(())
+    }
+
+    fn forget(&self, queue: &mut Queue, nonce: u64) -> Result<(), SendError> {
+        self.journal.forget(nonce)?;
+        queue.sent.remove(&nonce);
+        Ok(())
+    }
+}
