@@ -4,7 +4,8 @@ use alloy_primitives::Bytes;
 use alloy_sol_types::{GenericContractError, SolInterface};
 use carronade_contracts::abi::{
     CannonVM::CannonVMErrors as Vm, DisputeGameFactory::DisputeGameFactoryErrors as Factory,
-    FaultDisputeGame::FaultDisputeGameErrors as Game, PreimageOracle::PreimageOracleErrors as Oracle,
+    FaultDisputeGame::FaultDisputeGameErrors as Game,
+    PreimageOracle::PreimageOracleErrors as Oracle,
 };
 
 /// The name of the error that a call reverted with, with its arguments; the data itself if it is
@@ -48,7 +49,10 @@ mod tests {
             rootClaim: B256::ZERO,
         };
         let words = of(root_claim.abi_encode());
-        assert!(words.starts_with("UnexpectedRootClaim { rootClaim: 0x00"), "{words}");
+        assert!(
+            words.starts_with("UnexpectedRootClaim { rootClaim: 0x00"),
+            "{words}"
+        );
         let vm = CannonVM::UnknownSyscall { number: 7 }.abi_encode();
         assert_eq!(of(vm), "UnknownSyscall { number: 7 }");
         assert_eq!(of(Vec::new()), "no reason given");

@@ -133,7 +133,9 @@ impl Journal {
                 Err(JournalError::Foreign {
                     path: self.path.clone(),
                     account: Address::from_slice(account),
-                    chain: chain.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)),
+                    chain: chain
+                        .iter()
+                        .fold(0, |sum, &byte| sum << 8 | u64::from(byte)),
                 })
             }
             Some(other) if other != own => Err(broken(&self.path, "its owner cannot be read")),

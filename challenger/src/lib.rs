@@ -7,21 +7,31 @@
 //!
 //! Calls block: games are played by threads.
 
+mod agent;
+mod calls;
 mod chain;
 mod errors;
+mod factory;
 mod journal;
 mod metrics;
 mod notice;
+mod player;
+mod reader;
 mod rpc;
 mod sender;
 mod traces;
+mod uploads;
 mod wallet;
 
+pub use agent::{Agent, AgentOptions};
 pub use chain::{Block, Chain};
-pub use journal::{Journal, JournalError};
 pub use errors::reason;
+pub use factory::{Factory, Listed};
+pub use journal::{Journal, JournalError};
 pub use metrics::Metrics;
 pub use notice::Notice;
+pub use player::{Player, RoundError, Standing, Table};
+pub use reader::{Facts, ReadError, Reader, Seen};
 pub use rpc::{Rpc, RpcError};
 pub use sender::{Request, SendError, SendOptions, Sender, Submission};
 pub use traces::{GameTrace, Traces};

@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use alloy_consensus::TxEip1559;
 use alloy_eips::eip2930::AccessList;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256};
+use alloy_sol_types::SolCall;
 use fees::Fees;
 use serde_json::json;
 
@@ -38,6 +39,18 @@ pub struct Request {
     pub data: Bytes,
     /// Wei that go along.
     pub value: U256,
+}
+
+impl Request {
+    pub(crate) fn new<C: SolCall>(purpose: String, to: Address, call: &C, value: U256) -> Self {
+        let data = call.abi_encode().into();
+        Self {
+            purpose,
+            to,
+            data,
+            value,
+        }
+    }
 }
 
 /// What became of a request.
@@ -297,10 +310,7 @@ impl Sender {
         let result = nonces
             .into_iter()
             .try_for_each(|nonce| self.tend_one(&mut queue, nonce, head));
-        crate::metrics::set(
-            &self.metrics.transactions_pending,
-            queue.sent.len() as u64,
-        );
+        crate::metrics::set(&self.metrics.transactions_pending, queue.sent.len() as u64);
         result
     }
 }

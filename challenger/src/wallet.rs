@@ -126,7 +126,14 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused_without_being_shown() {
-        for text in ["", "0x", "secret", &KEY[..64], &"0".repeat(64), &"f".repeat(64)] {
+        for text in [
+            "",
+            "0x",
+            "secret",
+            &KEY[..64],
+            &"0".repeat(64),
+            &"f".repeat(64),
+        ] {
             assert!(Wallet::from_hex(text).is_none(), "{text}");
         }
         let folder = tempfile::tempdir().expect("a folder");

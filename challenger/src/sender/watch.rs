@@ -55,7 +55,11 @@ impl Sender {
             self.broadcast(queue, &sent);
             return self.keep(queue, nonce, sent);
         }
-        if head.number < mined.number.saturating_add(self.options.confirmations.max(1) - 1) {
+        if head.number
+            < mined
+                .number
+                .saturating_add(self.options.confirmations.max(1) - 1)
+        {
             return Ok(());
         }
         let counter = match mined.success {
@@ -79,7 +83,10 @@ impl Sender {
                 true => "done",
                 false => "reverted",
             };
-            self.tell(&format!("{}: {how} in block {}", sent.purpose, mined.number));
+            self.tell(&format!(
+                "{}: {how} in block {}",
+                sent.purpose, mined.number
+            ));
             sent.mined = Some(mined);
             sent.lost_since = None;
             return self.keep(queue, nonce, sent);

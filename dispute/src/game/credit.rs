@@ -52,11 +52,14 @@ pub(super) struct Credits {
 
 impl Credits {
     pub(super) fn deposit(&mut self, from: Address, amount: u128) {
-        *self.refund.entry(from).or_default() += amount;
+        let paid = self.refund.entry(from).or_default();
+        // A node may tell of more wei than there are.
+        *paid = paid.saturating_add(amount);
     }
 
     pub(super) fn win(&mut self, to: Address, amount: u128) {
-        *self.normal.entry(to).or_default() += amount;
+        let won = self.normal.entry(to).or_default();
+        *won = won.saturating_add(amount);
     }
 }
 

@@ -33,6 +33,9 @@ pub enum Broken {
     /// A claim that no move leads to.
     #[error("claim {0} is no move against an earlier claim")]
     Claim(usize),
+    /// A clock that the game cannot have.
+    #[error("the clock of claim {0} cannot be")]
+    Clock(usize),
     /// Not as many answers as claims.
     #[error("{claims} claims, but {resolved} answers whether they are resolved")]
     Resolved {
@@ -65,12 +68,14 @@ impl Game {
         if !game.is_root(root) {
             return Err(Broken::Root);
         }
+        game.check_clock(0, root)?;
         game.claims[0] = *root;
         for claim in moves {
             let index = game.claims.len();
             if !game.leads_to(claim) {
                 return Err(Broken::Claim(index));
             }
+            game.check_clock(index, claim)?;
             game.push(*claim);
         }
         game.resolved = snapshot.resolved;
@@ -85,6 +90,14 @@ impl Game {
             }
         }
         Ok(game)
+    }
+
+    /// No side uses up more than its clock has, and nothing is older than the game.
+    fn check_clock(&self, index: usize, claim: &Claim) -> Result<(), Broken> {
+        let is_sound = claim.clock.duration <= self.parameters.max_clock_duration
+            && claim.clock.timestamp >= self.creation.created_at
+            && claim.clock.timestamp <= u64::MAX - self.parameters.max_clock_duration;
+        is_sound.then_some(()).ok_or(Broken::Clock(index))
     }
 
     fn is_root(&self, claim: &Claim) -> bool {
