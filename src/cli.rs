@@ -1,6 +1,7 @@
 //! The commands and their flags. `load-elf`, `run`, `witness` and `list` are Cannon's
 //! (`cannon/cmd`, `cannon/multicannon`); the others are additions.
 
+mod dispute;
 mod host;
 mod prove;
 
@@ -10,6 +11,10 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub use dispute::{
+    Account, Challenger, CreateGame, DemoDispute, FactoryAddress, Game, GameProgram, Liar, ListGames,
+    Propose, Settlement, ShowGame,
+};
 pub use host::{Convert, DataFormat, Host, HostCommand, Proof, Single};
 pub use prove::{Batches, Data, Devnet, Fork, Prove, ProveEngine};
 
@@ -79,6 +84,15 @@ pub enum Command {
     Prove(Box<Prove>),
     /// Make a deterministic OP Stack chain for tests, as a store of pre-images and as nodes
     Devnet(Devnet),
+    /// Play all dispute games of a factory: counter wrong claims, defend right ones
+    Challenger(Box<Challenger>),
+    /// Claim the chain's output roots at intervals, one dispute game each
+    Propose(Box<Propose>),
+    /// Claim an output root: create one dispute game
+    CreateGame(CreateGame),
+    /// Look at dispute games
+    #[command(subcommand)]
+    Game(Game),
     /// Build the start state of an embedded program, or check one by its hash
     Prestate(Prestate),
     /// Measure the engines on embedded programs
@@ -396,12 +410,22 @@ pub enum BenchEngine {
 #[derive(Debug, Args)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Demo {
+    #[command(subcommand)]
+    pub command: Option<DemoCommand>,
     /// Length of the chain of blocks that the guest verifies
     #[arg(long, default_value_t = 64)]
     pub blocks: u64,
     /// Folder for the demo's files, kept afterwards; a temporary one by default
     #[arg(long)]
     pub dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub enum DemoCommand {
+    /// Catch a lie on a local EVM chain: a dispute game to the bottom, a step proven on chain,
+    /// the bond paid
+    Dispute(DemoDispute),
 }
 
 /// What a trace is made of, for the commands that ask one.

@@ -2,6 +2,8 @@
 //! built by the Rust compiler, is loaded and run to its end with a host process behind it;
 //! then a step in the middle is proven by a second run, and the proof verified alone.
 
+mod dispute;
+
 use crate::failure::Outcome;
 use crate::log::Logger;
 use crate::proof::Proof;
@@ -23,6 +25,9 @@ static VERIFIER: &[u8] = include_bytes!("../program/elf/verifier.elf");
 /// # Errors
 /// When a part fails; then the product is broken.
 pub fn run(args: &cli::Demo, logger: &Logger) -> Outcome {
+    if let Some(cli::DemoCommand::Dispute(args)) = &args.command {
+        return dispute::run(args, logger);
+    }
     let kept;
     let folder = match &args.dir {
         Some(folder) => {

@@ -5,8 +5,9 @@ use carronade::cli::{Cli, Command};
 use carronade::failure::Outcome;
 use carronade::log::Logger;
 use carronade::{
-    audit, bench, bisect, compile, demo, devnet, diff, disassemble, host, inspect, interrupt,
-    load_elf, out, prestate, prove, run, serve, trace, version, witness,
+    audit, bench, bisect, challenger, compile, create_game, demo, devnet, diff, disassemble, game, host,
+    inspect, interrupt, load_elf, out, prestate, propose, prove, run, serve, trace, version,
+    witness,
 };
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -67,6 +68,10 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Prove(args) => prove::run(args, cli.json, &logger),
         Command::Devnet(args) => devnet::run(args),
         Command::Prestate(args) => prestate::run(args, cli.json),
+        Command::Challenger(args) => challenger::run(args, &logger),
+        Command::Propose(args) => propose::run(args, &logger),
+        Command::CreateGame(args) => create_game::run(args, &logger),
+        Command::Game(command) => game::run(command),
         Command::Bench(args) => bench::run(args, cli.json),
         Command::Demo(args) => demo::run(args, &logger),
         Command::Trace(command) => trace::run(command, cli.json, &logger),

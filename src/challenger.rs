@@ -1,0 +1,123 @@
+//! `challenger`: plays all dispute games of a factory.
+
+mod metrics;
+
+use crate::failure::{Failure, Outcome};
+use crate::log::Logger;
+use crate::{cli, engine, files, interrupt, programs, settlement, trace};
+use alloy_primitives::B256;
+use anyhow::{Context, Result};
+use carronade_challenger::{
+    Agent, AgentOptions, Chain, HostNodes, Metrics, NodeTraces, Notice, OutputNodes, Program, Rpc,
+    Start, Table, start_of_elf,
+};
+use carronade_checkpoint::Store;
+use carronade_emulator::state::state_hash;
+use carronade_host::{Format, create_store};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Runs the command until a signal comes.
+///
+/// # Errors
+/// When it cannot begin; later failures are told, and it goes on.
+pub fn run(args: &cli::Challenger, logger: &Logger) -> Outcome {
+    let chain = settlement::chain(&args.settlement)?;
+    let head = chain.latest()?;
+    let notice = settlement::notice("challenger", logger);
+    let metrics = Arc::new(Metrics::default());
+    let factory = settlement::factory(&chain, &head, args.factory.game_factory_address)?;
+    let sender = settlement::sender(&args.account, &chain, &metrics, &notice)?;
+    let traces = traces(args, &chain, &notice, logger)?;
+    let server = match args.metrics_address {
+        Some(address) => Some(metrics::serve(address, Arc::clone(&metrics))?),
+        None => None,
+    };
+    let fields = [("account", sender.account().to_string().into())];
+    logger.log(crate::log::Level::Info, "Watching for games", &fields);
+    let table = Table {
+        chain,
+        sender,
+        traces: Box::new(traces),
+        metrics,
+        notice,
+    };
+    Agent::new(Arc::new(table), factory, options(args), interrupt::flag()).run();
+    drop(server);
+    Err(Failure::Interrupted)
+}
+
+fn options(args: &cli::Challenger) -> AgentOptions {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    AgentOptions {
+        game_types: args.game_types.clone(),
+        game_window: args.game_window,
+        poll_interval: Duration::from_secs_f64(args.account.http_poll_interval),
+        max_concurrency: args
+            .max_concurrency
+            .map_or(cores, |number| number as usize),
+    }
+}
+
+fn traces(
+    args: &cli::Challenger,
+    chain: &Chain,
+    notice: &Notice,
+    logger: &Logger,
+) -> Result<NodeTraces> {
+    let (start, prestate) = start(args.prestate.as_deref())?;
+    let rollup_config = args.rollup_config.as_deref().map(files::read_bytes);
+    let rollup_config = rollup_config.transpose()?;
+    let l2 = Rpc::new("L2 node", &args.l2_eth_rpc)?;
+    let l2_chain_id = Chain::new(l2.clone()).id()?;
+    let folder = &args.account.datadir;
+    Ok(NodeTraces {
+        outputs: OutputNodes {
+            rollup: Rpc::new("rollup node", &args.rollup_rpc)?,
+            l1: chain.rpc().clone(),
+            l2,
+            must_be_past_head: true,
+        },
+        program: Program {
+            start,
+            prestate,
+            engine: trace::maker(cli::Engine::Translator, &args.translation, logger),
+            options: carronade_trace::Options::default(),
+            checkpoints: Store::open(&place(folder)?, &Default::default())?,
+            preimages: create_store(&folder.join("preimages"), Format::Database)
+                .context("cannot open pre-images")?
+                .into(),
+            nodes: Some(HostNodes {
+                l1: args.settlement.l1_eth_rpc.clone(),
+                beacon: args.l1_beacon.clone(),
+                l2: args.l2_eth_rpc.clone(),
+                l1_chain_id: Some(chain.id()?),
+            }),
+            rollup_config,
+            l1_config: None,
+            interrupted: Arc::new(interrupt::requested),
+            notice: Arc::clone(notice),
+        },
+        l2_chain_id,
+    })
+}
+
+/// Where checkpoints are.
+fn place(folder: &Path) -> Result<String> {
+    let place = folder.join("checkpoints");
+    let place = place.to_str().context("--datadir is not UTF-8")?;
+    Ok(place.to_owned())
+}
+
+/// The program before its first step, and the hash of that state.
+fn start(file: Option<&Path>) -> Result<(Start, B256)> {
+    let Some(file) = file else {
+        return Ok(start_of_elf(programs::by_name("fault-proof")?.elf()?)?);
+    };
+    let (state, mut memory) = files::read_state(file)?;
+    let prestate = state_hash(&state.witness(&memory.root()));
+    let file = file.to_owned();
+    let start = move || Ok(files::read_state(&file)?);
+    Ok((Arc::new(start), prestate.into()))
+}
