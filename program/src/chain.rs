@@ -15,12 +15,14 @@ pub use verify::{ChainError, Verdict, fold_chain, verify};
 use crate::Hash;
 use crate::keccak::{keccak256, keccak256_pair};
 
-/// Local key of the head block's digest (32 bytes).
+/// Local key of the head block's digest (32 bytes). These keys are those under which a dispute
+/// game has its L1 head, the disputed output root and that root's block.
 pub const LOCAL_HEAD: u64 = 1;
 /// Local key of the claim (32 bytes).
-pub const LOCAL_CLAIM: u64 = 2;
-/// Local key of the number of blocks to check, counted back from the head (big-endian `u64`).
-pub const LOCAL_BLOCK_COUNT: u64 = 3;
+pub const LOCAL_CLAIM: u64 = 3;
+/// Local key of how many blocks the claim is about, counted from the first (big-endian `u64`).
+/// More than there are stand for all.
+pub const LOCAL_BLOCK_COUNT: u64 = 4;
 
 /// The parent of block 0, the root of an empty payload, and the accumulator before any leaf.
 pub const ZERO_HASH: Hash = [0; 32];

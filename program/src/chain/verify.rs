@@ -43,11 +43,6 @@ pub enum ChainError {
         /// The number it has.
         found: u64,
     },
-    /// Block 0 came before all blocks were seen.
-    TooShort {
-        /// How many are missing.
-        missing: u64,
-    },
     /// A payload without leaves must have the zero root, and has this one.
     EmptyRoot(Hash),
 }
@@ -61,9 +56,6 @@ impl fmt::Display for ChainError {
                 expected,
                 found,
             } => write!(f, "block {} has number {found}, not {expected}", Hex(block)),
-            Self::TooShort { missing } => {
-                write!(f, "the chain begins {missing} blocks too late")
-            }
             Self::EmptyRoot(root) => {
                 write!(f, "an empty payload has the root {}", Hex(root))
             }
@@ -92,7 +84,8 @@ pub fn verify<F: FileIo>(client: &mut OracleClient<F>) -> Result<Verdict, ChainE
     })
 }
 
-/// The accumulator over the leaves of the last `count` blocks up to `head`, oldest first.
+/// The accumulator over the leaves of the first `count` blocks of the chain up to `head`, oldest
+/// first; over those of all blocks if there are fewer.
 pub fn fold_chain<F: FileIo>(
     client: &mut OracleClient<F>,
     head: Hash,
@@ -106,23 +99,22 @@ pub fn fold_chain<F: FileIo>(
     Ok(accumulator)
 }
 
-/// Fetches `count` blocks, following the parents' digests.
+/// Fetches all blocks, following the parents' digests, and keeps the first `count`.
 fn walk_back<F: FileIo>(
     client: &mut OracleClient<F>,
     head: Hash,
     count: u64,
 ) -> Result<Vec<Block>, ChainError> {
     let mut blocks: Vec<Block> = Vec::new();
-    let mut hash = head;
-    for missing in (1..=count).rev() {
-        let child = blocks.last().map(|child| child.number);
-        if child == Some(0) {
-            return Err(ChainError::TooShort { missing });
-        }
+    let (mut hash, mut child) = (head, None);
+    // A chain without blocks has no head.
+    while head != ZERO_HASH && child != Some(0) {
         let block = fetch_block(client, hash)?;
         check_number(hash, block.number, child)?;
-        hash = block.parent;
-        blocks.push(block);
+        (hash, child) = (block.parent, Some(block.number));
+        if block.number < count {
+            blocks.push(block);
+        }
     }
     Ok(blocks)
 }
@@ -224,14 +216,22 @@ mod tests {
     }
 
     #[test]
-    fn a_suffix_of_the_chain_has_another_claim() {
-        let chain = chain(4, 2);
-        let mut inputs = chain.inputs(chain.claim);
-        inputs.insert(
-            PreimageKey::local(LOCAL_BLOCK_COUNT),
-            3_u64.to_be_bytes().to_vec(),
-        );
-        assert!(matches!(run(inputs).0, Ok(Verdict::Refuted { .. })));
+    fn a_claim_is_about_the_first_blocks() {
+        let whole = chain(4, 2);
+        let about = |claim: Hash, count: u64| {
+            let mut inputs = whole.inputs(claim);
+            let key = PreimageKey::local(LOCAL_BLOCK_COUNT);
+            inputs.insert(key, count.to_be_bytes().to_vec());
+            run(inputs).0
+        };
+        for count in 0..=4 {
+            let claim = chain(count, 2).claim;
+            assert_eq!(about(claim, count), Ok(Verdict::Holds(claim)));
+            let other = about(claim, count + 1);
+            assert_eq!(other == Ok(Verdict::Holds(claim)), count == 4);
+        }
+        let all = about(whole.claim, u64::MAX);
+        assert_eq!(all, Ok(Verdict::Holds(whole.claim)));
     }
 
     #[test]
@@ -251,7 +251,8 @@ mod tests {
 
     #[test]
     fn every_changed_pre_image_is_noticed() {
-        let chain = chain(2, 3);
+        // An odd number of blocks, which becomes a smaller one.
+        let chain = chain(3, 3);
         for (key, _) in chain.inputs(chain.claim) {
             let mut inputs = chain.inputs(chain.claim);
             let data = inputs.get_mut(&key).unwrap();
@@ -309,22 +310,6 @@ mod tests {
                 block: parent.hash(),
                 expected: 5,
                 found: 4
-            })
-        );
-    }
-
-    #[test]
-    fn asking_for_more_blocks_than_there_are_is_an_error() {
-        let parent = empty_block(ZERO_HASH, 0);
-        let head = empty_block(parent.hash(), 1);
-        assert_eq!(
-            run_head(&head, Some(&parent), 2),
-            Ok(Verdict::Holds(ZERO_HASH))
-        );
-        assert_eq!(
-            run_head(&head, Some(&parent), u64::MAX),
-            Err(ChainError::TooShort {
-                missing: u64::MAX - 2
             })
         );
     }
