@@ -7,10 +7,19 @@
 //!
 //! Calls block: games are played by threads.
 
+mod executions;
+mod host;
 mod notice;
+mod outputs;
+mod preimages;
+mod quick;
 mod rpc;
 mod traces;
 
+pub use executions::{HostNodes, Program, Start, start_of_elf};
 pub use notice::Notice;
+pub use outputs::{OutputError, OutputNodes, RollupNode};
+pub use preimages::StoredPreimages;
+pub use quick::QuickChain;
 pub use rpc::{Rpc, RpcError};
-pub use traces::{GameTrace, Traces};
+pub use traces::{GameTrace, NodeTraces, QuickTraces, Traces};
