@@ -5,8 +5,8 @@ use carronade::cli::{Cli, Command};
 use carronade::failure::Outcome;
 use carronade::log::Logger;
 use carronade::{
-    audit, bench, bisect, challenger, compile, create_game, demo, devnet, diff, disassemble, game, host,
-    inspect, interrupt, load_elf, out, prestate, propose, prove, run, serve, trace, version,
+    audit, bench, bisect, challenger, compile, create_game, demo, devnet, diff, disassemble, game,
+    host, inspect, interrupt, load_elf, out, prestate, propose, prove, run, serve, trace, version,
     witness,
 };
 use clap::Parser;

@@ -255,7 +255,9 @@ impl Seat {
         let (mut seen, mut failed) = (None, false);
         while let Some(head) = self.next_block(seen.as_ref(), failed) {
             let _place = self.room.enter();
-            match self.round(&mut player, &head) {
+            let result = self.round(&mut player, &head);
+            set(&self.table.metrics.round_block, head.number);
+            match result {
                 Ok(standing) if standing.finished => {
                     let (game, status) = (self.game, standing.status);
                     (self.table.notice)(&format!("game {game}: finished, {status:?}"));

@@ -47,6 +47,8 @@ metrics! {
     games_finished: "counter",
     /// Games whose root claim is found to be wrong.
     games_disagreed: "counter",
+    /// Number of the newest block at which a round over a game has ended.
+    round_block: "gauge",
     /// Rounds over a game.
     rounds: "counter",
     /// Rounds that failed.

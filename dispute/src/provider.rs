@@ -1,10 +1,12 @@
 //! Who answers for the trace.
 
+mod lie;
 #[cfg(feature = "machine")]
 mod machines;
 mod outputs;
 mod split;
 
+pub use lie::Lying;
 #[cfg(feature = "machine")]
 pub use machines::Machines;
 pub use outputs::{BlockNumberProof, OutputSource};

@@ -240,6 +240,45 @@ fn a_lie_about_a_real_program() {
     }
 }
 
+fn some_trace(block: u64) -> ExecutionTrace {
+    let disputed = claim(0, block);
+    let of = Proposal {
+        root: disputed,
+        l2_block: block,
+    };
+    ExecutionTrace {
+        outputs: carronade_dispute::game::Disputed {
+            starting: B256::ZERO,
+            starting_position: None,
+            disputed,
+            disputed_position: Position::ROOT,
+        },
+        agreed: of,
+        claimed: of,
+        l1_head: B256::ZERO,
+        l2_chain_id: 1,
+    }
+}
+
+#[test]
+fn a_trace_that_failed_is_opened_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut opened = 0;
+    let mut machines = Machines::new(2, |_: &ExecutionTrace| {
+        opened += 1;
+        let fails = opened == 1;
+        let mut trace = open(folder.path())?;
+        trace.interrupt_when(move || fails);
+        Ok(trace)
+    });
+    let of = some_trace(1);
+    let failed = machines.state_hash(&of, 3);
+    assert!(matches!(failed, Err(TraceError::Interrupted)), "{failed:?}");
+    let hash = machines.state_hash(&of, 3).expect("a state");
+    assert_eq!(machines.state_hash(&of, 3).expect("a state"), hash);
+    assert_eq!(opened, 2);
+}
+
 /// Of as many traces as are kept, none is opened twice.
 #[test]
 fn machines_are_kept() {
@@ -250,24 +289,7 @@ fn machines_are_kept() {
         open(folder.path())
     });
     for block in [1, 2, 1, 3, 1, 2] {
-        let disputed = claim(0, block);
-        let of = Proposal {
-            root: disputed,
-            l2_block: block,
-        };
-        let trace = ExecutionTrace {
-            outputs: carronade_dispute::game::Disputed {
-                starting: B256::ZERO,
-                starting_position: None,
-                disputed,
-                disputed_position: Position::ROOT,
-            },
-            agreed: of,
-            claimed: of,
-            l1_head: B256::ZERO,
-            l2_chain_id: 1,
-        };
-        machines.state_hash(&trace, 3).expect("a state");
+        machines.state_hash(&some_trace(block), 3).expect("a state");
     }
     assert_eq!(opened, [1, 2, 3, 2]);
 }

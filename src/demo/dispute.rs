@@ -1,8 +1,8 @@
 //! `demo dispute`: a lie caught end to end on a local EVM chain. The same agent plays for both
 //! sides; the liar's has a trace that is wrong from one instruction on.
 
+mod contest;
 mod ground;
-mod table;
 
 use crate::cli::{DemoDispute, Liar};
 use crate::failure::Outcome;
@@ -10,10 +10,11 @@ use crate::log::Logger;
 use crate::say;
 use anyhow::{Context, Result, bail};
 use carronade_challenger::{Anvil, deploy};
-use carronade_dispute::{GameStatus, Position};
+use carronade_dispute::GameStatus;
+use contest::{Contest, Played};
 use ground::Ground;
 use std::time::Instant;
-use table::{Match, Played};
+
 
 /// Depth of the standard game.
 const STANDARD_DEPTH: u64 = 73;
@@ -36,12 +37,12 @@ pub fn run(args: &DemoDispute, logger: &Logger) -> Outcome {
         Liar::Challenger => &[Liar::Challenger],
     };
     for liar in liars {
-        play(args, &ground, *liar)?;
+        play(args, &ground, *liar, logger)?;
     }
     Ok(())
 }
 
-fn play(args: &DemoDispute, ground: &Ground, liar: Liar) -> Outcome {
+fn play(args: &DemoDispute, ground: &Ground, liar: Liar, logger: &Logger) -> Outcome {
     let is_proposer = liar == Liar::Proposer;
     let usual = STANDARD_DEPTH + u64::from(is_proposer);
     let max_depth = args.max_depth.unwrap_or(usual);
@@ -54,7 +55,8 @@ fn play(args: &DemoDispute, ground: &Ground, liar: Liar) -> Outcome {
     let deployment = deploy(ground.anvil(), &parameters).map_err(anyhow::Error::msg)?;
     say!("  contracts deployed, the factory at {}", deployment.factory);
     let began = Instant::now();
-    let played = Match::new(ground, &deployment, is_proposer, args.instruction)?.play()?;
+    let contest = Contest::new(ground, &deployment, is_proposer, args.instruction, logger)?;
+    let played = contest.play()?;
     tell(&played, began)?;
     if let Some(folder) = &args.html {
         let name = match is_proposer {
@@ -110,13 +112,4 @@ fn check(played: &Played, liar_proposes: bool, max_depth: u64) -> Result<()> {
         bail!("{} wei of bonds are still in the game", played.left_in_game);
     }
     Ok(())
-}
-
-/// Where a position is in words.
-fn place(position: Position, split_depth: u32) -> String {
-    let depth = position.depth();
-    match depth <= split_depth {
-        true => format!("depth {depth:>2}, output roots"),
-        false => format!("depth {depth:>2}, execution"),
-    }
 }

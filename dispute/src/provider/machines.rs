@@ -8,7 +8,8 @@ use carronade_trace::{Trace, TraceError};
 
 /// The executions of a program. Each is a [`Trace`], opened when it is first asked for, with
 /// the local data that the game gives it; a few are kept, since a dispute asks one of them
-/// some forty times.
+/// some forty times. One that failed is opened again when it is asked next, and goes on from
+/// its last checkpoint.
 ///
 /// Trace index i is the state after step i, so with the step counter i + 1. After the end
 /// the last state stays, and a step from it leads to itself without any proof, as the
@@ -44,6 +45,19 @@ impl<F: FnMut(&ExecutionTrace) -> Result<Trace, TraceError>> Machines<F> {
         self.traces.push(entry);
         Ok(&mut self.traces[last].1)
     }
+
+    fn ask<T>(
+        &mut self,
+        of: &ExecutionTrace,
+        question: impl FnOnce(&mut Trace) -> Result<T, TraceError>,
+    ) -> Result<T, TraceError> {
+        let answer = question(self.trace(of)?);
+        if answer.is_err() {
+            // An error may leave a trace half-way.
+            self.traces.pop();
+        }
+        answer
+    }
 }
 
 /// The step counter some steps after the first state; traces are shorter than this fails.
@@ -59,22 +73,24 @@ where
     type Error = TraceError;
 
     fn state_hash(&mut self, trace: &ExecutionTrace, index: u128) -> Result<B256, TraceError> {
-        let trace = self.trace(trace)?;
-        let step = counter(trace, index.saturating_add(1));
-        trace.state_hash(step).map(B256::from)
+        self.ask(trace, |trace| {
+            let step = counter(trace, index.saturating_add(1));
+            trace.state_hash(step).map(B256::from)
+        })
     }
 
     fn step_data(&mut self, trace: &ExecutionTrace, index: u128) -> Result<StepData, TraceError> {
-        let trace = self.trace(trace)?;
-        let step = counter(trace, index);
-        match trace.witness(step)? {
-            Some(witness) => Ok(of_witness(witness)),
-            None => Ok(StepData {
-                state_data: trace.seek(step)?.witness()?.0.to_vec(),
-                proof: Vec::new(),
-                oracle: None,
-            }),
-        }
+        self.ask(trace, |trace| {
+            let step = counter(trace, index);
+            match trace.witness(step)? {
+                Some(witness) => Ok(of_witness(witness)),
+                None => Ok(StepData {
+                    state_data: trace.seek(step)?.witness()?.0.to_vec(),
+                    proof: Vec::new(),
+                    oracle: None,
+                }),
+            }
+        })
     }
 }
 

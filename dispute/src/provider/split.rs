@@ -88,12 +88,7 @@ impl<O: OutputSource, X: ExecutionSource> Split<O, X> {
         reference: usize,
         position: Position,
     ) -> Result<ExecutionTrace, SplitError<O::Error, X::Error>> {
-        let leaf = leaf_above(game, reference).map_err(SplitError::Game)?;
-        let root = position.ancestor_at(game.parameters().execution_depth());
-        let is_attack = root.parent() == Some(game.claims()[leaf].position);
-        let outputs = game
-            .outputs_around(leaf, is_attack)
-            .map_err(SplitError::Game)?;
+        let outputs = outputs_of(game, reference, position).map_err(SplitError::Game)?;
         let creation = game.creation();
         let agreed_block = match outputs.starting_position {
             None => creation.starting.l2_block,
@@ -113,13 +108,27 @@ impl<O: OutputSource, X: ExecutionSource> Split<O, X> {
             l2_chain_id: creation.l2_chain_id,
         })
     }
+}
 
-    fn execution_index(game: &Game, position: Position) -> u128 {
-        let parameters = game.parameters();
-        position
-            .relative_to(parameters.execution_depth())
-            .trace_index(parameters.execution_levels())
-    }
+/// The index in its execution trace of a position below the split depth.
+pub(super) fn execution_index(game: &Game, position: Position) -> u128 {
+    let parameters = game.parameters();
+    position
+        .relative_to(parameters.execution_depth())
+        .trace_index(parameters.execution_levels())
+}
+
+/// The outputs around the execution trace that a position below the split depth is in, in the
+/// light of a claim.
+pub(super) fn outputs_of(
+    game: &Game,
+    reference: usize,
+    position: Position,
+) -> Result<Disputed, GameError> {
+    let leaf = leaf_above(game, reference)?;
+    let root = position.ancestor_at(game.parameters().execution_depth());
+    let is_attack = root.parent() == Some(game.claims()[leaf].position);
+    game.outputs_around(leaf, is_attack)
 }
 
 /// The claim at the split depth on the way from a claim up to the root.
@@ -153,7 +162,7 @@ impl<O: OutputSource, X: ExecutionSource> TraceAccessor for Split<O, X> {
         }
         let trace = self.execution(game, reference, position)?;
         self.executions
-            .state_hash(&trace, Self::execution_index(game, position))
+            .state_hash(&trace, execution_index(game, position))
             .map_err(SplitError::Execution)
     }
 
@@ -168,7 +177,7 @@ impl<O: OutputSource, X: ExecutionSource> TraceAccessor for Split<O, X> {
         }
         let trace = self.execution(game, reference, position)?;
         self.executions
-            .step_data(&trace, Self::execution_index(game, position))
+            .step_data(&trace, execution_index(game, position))
             .map_err(SplitError::Execution)
     }
 

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use alloy_primitives::{B256, U256, keccak256, uint};
-use c_kzg::{Blob, KzgSettings, ethereum_kzg_settings};
+use c_kzg::{Blob, Bytes32, Bytes48, KzgSettings, ethereum_kzg_settings};
+use carronade_host::Store;
 use carronade_program::key::PreimageKey;
 use sha2::{Digest as _, Sha256};
 
@@ -85,10 +86,57 @@ pub(crate) fn images(bytes: &[u8], hash: B256) -> Result<Vec<Pair>, String> {
     Ok(images)
 }
 
+/// The value of a blob's polynomial at a point, and the 48 bytes of its KZG proof, which the
+/// point evaluation precompile takes (EIP-4844). The blob's elements are taken from a store,
+/// where the host puts them all at once.
+///
+/// # Errors
+/// When not all are there, or they are not those of the commitment: why, in one line.
+pub fn prove_blob(
+    store: &dyn Store,
+    commitment: &[u8],
+    point: &[u8; 32],
+) -> Result<([u8; 32], [u8; 48]), String> {
+    let bytes = elements(store, commitment)?;
+    let blob = Blob::from_bytes(&bytes).map_err(|error| error.to_string())?;
+    let of = Bytes48::from_bytes(commitment).map_err(|error| error.to_string())?;
+    let point = Bytes32::from(*point);
+    let no_proof = |error| format!("the blob has no proof: {error:?}");
+    let (proof, value) = settings()
+        .compute_kzg_proof(&blob, &point)
+        .map_err(no_proof)?;
+    let proof = proof.to_bytes();
+    let holds = settings().verify_kzg_proof(&of, &point, &value, &proof);
+    match holds.map_err(no_proof)? {
+        true => Ok((*value, proof.into_inner())),
+        false => Err(format!(
+            "the stored elements of the blob are not those of its commitment {}",
+            const_hex::encode_prefixed(commitment)
+        )),
+    }
+}
+
+/// The bytes of a blob, element by element.
+fn elements(store: &dyn Store, commitment: &[u8]) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(ELEMENTS * 32);
+    for (index, point) in POINTS.iter().enumerate() {
+        let place = keccak256([commitment, point].concat());
+        let element = store.get(PreimageKey::blob(place.0).as_bytes());
+        let element = element.map_err(|error| error.to_string())?;
+        let what = || format!("blob {}", const_hex::encode_prefixed(commitment));
+        match element {
+            Some(element) if element.len() == 32 => bytes.extend(element),
+            Some(_) => return Err(format!("element {index} of {} is damaged", what())),
+            None => return Err(format!("element {index} of {} is not stored", what())),
+        }
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use c_kzg::Bytes32;
+    use carronade_host::MemoryStore;
 
     /// A blob of some elements, and its versioned hash.
     fn some_blob() -> (Vec<u8>, B256) {
@@ -125,6 +173,37 @@ mod tests {
         assert_eq!(pseudo[..72], last[..72]);
         assert_eq!(pseudo[72..], 4096_u64.to_be_bytes());
         assert_eq!(images[2 * 4096 + 1].1.len(), 48);
+    }
+
+    #[test]
+    fn an_element_is_proven_from_the_store() {
+        let (bytes, hash) = some_blob();
+        let images = images(&bytes, hash).unwrap();
+        let commitment = images.last().unwrap().1.clone();
+        let (key, element) = images[2 * 77 + 1].clone();
+        let store: MemoryStore = images.into_iter().collect();
+        let (value, proof) = prove_blob(&store, &commitment, &POINTS[77]).unwrap();
+        assert_eq!(value, element[..]);
+        let of = Bytes48::from_bytes(&commitment).unwrap();
+        let verify = |value: [u8; 32]| {
+            let (point, proof) = (Bytes32::from(POINTS[77]), Bytes48::from(proof));
+            settings().verify_kzg_proof(&of, &point, &value.into(), &proof)
+        };
+        assert!(verify(value).unwrap());
+        let mut other = value;
+        other[31] ^= 1;
+        assert!(!verify(other).unwrap());
+
+        store.put(&key, &other).unwrap();
+        let error = prove_blob(&store, &commitment, &POINTS[77]).unwrap_err();
+        assert!(error.contains("not those of its commitment"), "{error}");
+        store.put(&key, &other[1..]).unwrap();
+        let error = prove_blob(&store, &commitment, &POINTS[77]).unwrap_err();
+        assert!(error.contains("element 77"), "{error}");
+        let error = prove_blob(&MemoryStore::new(), &commitment, &POINTS[77]).unwrap_err();
+        assert!(error.contains("element 0"), "{error}");
+        let short = prove_blob(&store, &commitment[1..], &POINTS[77]);
+        assert!(short.is_err());
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod work;
 
 use std::sync::Arc;
 
+pub use blob::prove_blob;
 pub use fault::Fault;
 pub use fetch::Endpoints;
 pub use hint::{BlockId, Hint, Layer, Leads};

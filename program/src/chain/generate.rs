@@ -1,9 +1,12 @@
 //! Chains for demonstrations and tests.
 
 use alloc::collections::BTreeMap;
+use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Block, LOCAL_BLOCK_COUNT, LOCAL_CLAIM, LOCAL_HEAD, ZERO_HASH, fold_leaf, left_leaves};
+use super::{
+    Block, LOCAL_AGREED, LOCAL_BLOCK_COUNT, LOCAL_CLAIM, Output, ZERO_HASH, fold_leaf, left_leaves,
+};
 use crate::Hash;
 use crate::keccak::{keccak256, keccak256_pair};
 use crate::key::PreimageKey;
@@ -24,11 +27,13 @@ pub struct ChainSpec {
 pub struct Chain {
     /// Digest of the last block; zero for a chain without blocks.
     pub head: Hash,
-    /// The right claim about the whole chain.
+    /// The right claim about the whole chain: the output root of all blocks.
     pub claim: Hash,
     /// How many blocks there are.
     pub blocks: u64,
-    /// Blocks and tree nodes by their keccak256 keys.
+    /// The outputs of no block, of the first, of the first two, and so on.
+    pub outputs: Vec<Output>,
+    /// Blocks, tree nodes and outputs by their keccak256 keys.
     pub preimages: BTreeMap<PreimageKey, Vec<u8>>,
 }
 
@@ -39,19 +44,27 @@ impl Chain {
             head: ZERO_HASH,
             claim: ZERO_HASH,
             blocks: spec.blocks,
+            outputs: Vec::new(),
             preimages: BTreeMap::new(),
         };
+        let mut accumulators = vec![ZERO_HASH];
         for number in 0..spec.blocks {
-            chain.append(number, &payload(&spec, number));
+            let leaves = payload(&spec, number);
+            chain.append(number, &leaves);
+            let before = accumulators[accumulators.len() - 1];
+            accumulators.push(leaves.iter().fold(before, |a, leaf| fold_leaf(&a, leaf)));
         }
+        chain.conclude(&accumulators);
         chain
     }
 
-    /// All pre-images for a run about `claim`, right or wrong, including the local keys.
+    /// All pre-images for a run about `claim`, right or wrong, from the first block to the last,
+    /// including the local keys.
     pub fn inputs(&self, claim: Hash) -> BTreeMap<PreimageKey, Vec<u8>> {
         let mut inputs = self.preimages.clone();
         let count = self.blocks.to_be_bytes();
-        inputs.insert(PreimageKey::local(LOCAL_HEAD), self.head.into());
+        let agreed = self.outputs[0].root();
+        inputs.insert(PreimageKey::local(LOCAL_AGREED), agreed.into());
         inputs.insert(PreimageKey::local(LOCAL_CLAIM), claim.into());
         inputs.insert(PreimageKey::local(LOCAL_BLOCK_COUNT), count.into());
         inputs
@@ -65,10 +78,21 @@ impl Chain {
             payload_root: self.insert_tree(leaves),
         };
         self.head = block.hash();
-        self.claim = leaves
-            .iter()
-            .fold(self.claim, |a, leaf| fold_leaf(&a, leaf));
         self.insert(self.head, &block.encode());
+    }
+
+    /// Adds the outputs, which are of the whole chain.
+    fn conclude(&mut self, accumulators: &[Hash]) {
+        for (blocks, accumulator) in (0..).zip(accumulators) {
+            let output = Output {
+                head: self.head,
+                blocks,
+                accumulator: *accumulator,
+            };
+            self.claim = output.root();
+            self.insert(self.claim, &output.encode());
+            self.outputs.push(output);
+        }
     }
 
     /// Adds the inner nodes over `leaves` and returns their root.
@@ -119,8 +143,9 @@ mod tests {
     #[test]
     fn a_tree_of_n_leaves_has_one_node_less() {
         let chain = Chain::generate(SPEC);
-        assert_eq!(chain.preimages.len(), 3 * (1 + 4));
-        assert_eq!(chain.inputs(chain.claim).len(), 3 * (1 + 4) + 3);
+        // Three blocks with a tree each, and four outputs.
+        assert_eq!(chain.preimages.len(), 3 * (1 + 4) + 4);
+        assert_eq!(chain.inputs(chain.claim).len(), 3 * (1 + 4) + 4 + 3);
     }
 
     #[test]
@@ -148,9 +173,13 @@ mod tests {
         block[47] = 3;
         block[48..].copy_from_slice(&root);
         assert_eq!(chain.head, keccak256(&block));
-        let claim = [a, b, c]
+        let folded = [a, b, c]
             .iter()
             .fold([0; 32], |acc, l| keccak256_pair(&acc, l));
-        assert_eq!(chain.claim, claim);
+        let output = |count: u64, folded: Hash| {
+            keccak256(&[&chain.head[..], &count.to_be_bytes(), &folded].concat())
+        };
+        assert_eq!(chain.claim, output(1, folded));
+        assert_eq!(chain.outputs[0].root(), output(0, [0; 32]));
     }
 }

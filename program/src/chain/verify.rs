@@ -4,10 +4,11 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use super::{
-    Block, ChainHint, LOCAL_BLOCK_COUNT, LOCAL_CLAIM, LOCAL_HEAD, ZERO_HASH, field, fold_leaf,
-    left_leaves,
+    Block, ChainHint, LOCAL_AGREED, LOCAL_BLOCK_COUNT, LOCAL_CLAIM, Output, ZERO_HASH, field,
+    fold_leaf, left_leaves,
 };
 use crate::Hash;
 use crate::client::{ClientError, OracleClient};
@@ -22,7 +23,7 @@ pub enum Verdict {
     Holds(Hash),
     /// The claim is wrong.
     Refuted {
-        /// The digest claimed.
+        /// The output root claimed.
         claimed: Hash,
         /// The right one.
         computed: Hash,
@@ -43,11 +44,6 @@ pub enum ChainError {
         /// The number it has.
         found: u64,
     },
-    /// Block 0 came before all blocks were seen.
-    TooShort {
-        /// How many are missing.
-        missing: u64,
-    },
     /// A payload without leaves must have the zero root, and has this one.
     EmptyRoot(Hash),
 }
@@ -61,9 +57,6 @@ impl fmt::Display for ChainError {
                 expected,
                 found,
             } => write!(f, "block {} has number {found}, not {expected}", Hex(block)),
-            Self::TooShort { missing } => {
-                write!(f, "the chain begins {missing} blocks too late")
-            }
             Self::EmptyRoot(root) => {
                 write!(f, "an empty payload has the root {}", Hex(root))
             }
@@ -79,12 +72,13 @@ impl From<ClientError> for ChainError {
     }
 }
 
-/// Reads head, claim and block count from the local keys and checks the claim.
+/// Reads output to start from, claim and its block from the local keys and checks the claim.
 pub fn verify<F: FileIo>(client: &mut OracleClient<F>) -> Result<Verdict, ChainError> {
-    let head = client.get_array(PreimageKey::local(LOCAL_HEAD))?;
+    let agreed = client.get_array(PreimageKey::local(LOCAL_AGREED))?;
     let claimed = client.get_array(PreimageKey::local(LOCAL_CLAIM))?;
     let count = client.get_array(PreimageKey::local(LOCAL_BLOCK_COUNT))?;
-    let computed = fold_chain(client, head, u64::from_be_bytes(count))?;
+    let agreed = Output::decode(&client.get_verified_array(agreed)?);
+    let computed = fold_chain(client, agreed, u64::from_be_bytes(count))?.root();
     Ok(if computed == claimed {
         Verdict::Holds(computed)
     } else {
@@ -92,37 +86,38 @@ pub fn verify<F: FileIo>(client: &mut OracleClient<F>) -> Result<Verdict, ChainE
     })
 }
 
-/// The accumulator over the leaves of the last `count` blocks up to `head`, oldest first.
+/// What the first `count` blocks come to, or all if there are fewer, given what earlier ones do.
+/// If `from` has as many blocks or more, it is the answer.
 pub fn fold_chain<F: FileIo>(
     client: &mut OracleClient<F>,
-    head: Hash,
+    from: Output,
     count: u64,
-) -> Result<Hash, ChainError> {
-    let newest_first = walk_back(client, head, count)?;
-    let mut accumulator = ZERO_HASH;
+) -> Result<Output, ChainError> {
+    let newest_first = walk_back(client, from.head, from.blocks..count)?;
+    let mut output = from;
     for block in newest_first.iter().rev() {
-        accumulator = fold_payload(client, block, accumulator)?;
+        output.accumulator = fold_payload(client, block, output.accumulator)?;
+        output.blocks += 1;
     }
-    Ok(accumulator)
+    Ok(output)
 }
 
-/// Fetches `count` blocks, following the parents' digests.
+/// Fetches blocks, following the parents' digests, and keeps those with these numbers.
 fn walk_back<F: FileIo>(
     client: &mut OracleClient<F>,
     head: Hash,
-    count: u64,
+    numbers: Range<u64>,
 ) -> Result<Vec<Block>, ChainError> {
     let mut blocks: Vec<Block> = Vec::new();
-    let mut hash = head;
-    for missing in (1..=count).rev() {
-        let child = blocks.last().map(|child| child.number);
-        if child == Some(0) {
-            return Err(ChainError::TooShort { missing });
-        }
+    let (mut hash, mut child) = (head, None);
+    // A chain without blocks has no head.
+    while head != ZERO_HASH && child.is_none_or(|number| number > numbers.start) {
         let block = fetch_block(client, hash)?;
         check_number(hash, block.number, child)?;
-        hash = block.parent;
-        blocks.push(block);
+        (hash, child) = (block.parent, Some(block.number));
+        if numbers.contains(&block.number) {
+            blocks.push(block);
+        }
     }
     Ok(blocks)
 }
@@ -224,14 +219,48 @@ mod tests {
     }
 
     #[test]
-    fn a_suffix_of_the_chain_has_another_claim() {
-        let chain = chain(4, 2);
-        let mut inputs = chain.inputs(chain.claim);
-        inputs.insert(
-            PreimageKey::local(LOCAL_BLOCK_COUNT),
-            3_u64.to_be_bytes().to_vec(),
-        );
-        assert!(matches!(run(inputs).0, Ok(Verdict::Refuted { .. })));
+    fn a_claim_is_about_the_first_blocks() {
+        let whole = chain(4, 2);
+        let about = |claim: Hash, count: u64| {
+            let mut inputs = whole.inputs(claim);
+            let key = PreimageKey::local(LOCAL_BLOCK_COUNT);
+            inputs.insert(key, count.to_be_bytes().to_vec());
+            run(inputs).0
+        };
+        for output in &whole.outputs {
+            let (claim, count) = (output.root(), output.blocks);
+            assert_eq!(about(claim, count), Ok(Verdict::Holds(claim)));
+            let other = about(claim, count + 1);
+            assert_eq!(other == Ok(Verdict::Holds(claim)), count == 4);
+        }
+        let all = about(whole.claim, u64::MAX);
+        assert_eq!(all, Ok(Verdict::Holds(whole.claim)));
+    }
+
+    #[test]
+    fn a_claim_starts_from_any_output() {
+        let whole = chain(4, 2);
+        for agreed in &whole.outputs {
+            for claimed in &whole.outputs {
+                let mut inputs = whole.inputs(claimed.root());
+                inputs.insert(PreimageKey::local(LOCAL_AGREED), agreed.root().into());
+                let count = claimed.blocks.to_be_bytes();
+                inputs.insert(PreimageKey::local(LOCAL_BLOCK_COUNT), count.into());
+                let holds = run(inputs).0 == Ok(Verdict::Holds(claimed.root()));
+                assert_eq!(holds, agreed.blocks <= claimed.blocks);
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_before_the_agreed_ones_are_not_asked_for() {
+        let whole = chain(4, 2);
+        let mut inputs = whole.inputs(whole.claim);
+        let agreed = whole.outputs[3].root();
+        inputs.insert(PreimageKey::local(LOCAL_AGREED), agreed.into());
+        let (result, hints) = run(inputs);
+        assert_eq!(result, Ok(Verdict::Holds(whole.claim)));
+        assert_eq!(hints.len(), 2);
     }
 
     #[test]
@@ -249,10 +278,20 @@ mod tests {
         assert_eq!(hints[0], ChainHint::Block(chain.head).to_string());
     }
 
+    /// The inputs without outputs that are only claimed, or of no concern.
+    fn asked(chain: &Chain) -> Preimages {
+        let mut inputs = chain.inputs(chain.claim);
+        for output in &chain.outputs[1..] {
+            inputs.remove(&PreimageKey::keccak256(output.root()));
+        }
+        inputs
+    }
+
     #[test]
     fn every_changed_pre_image_is_noticed() {
-        let chain = chain(2, 3);
-        for (key, _) in chain.inputs(chain.claim) {
+        // An odd number of blocks, which becomes a smaller one.
+        let chain = chain(3, 3);
+        for (key, _) in asked(&chain) {
             let mut inputs = chain.inputs(chain.claim);
             let data = inputs.get_mut(&key).unwrap();
             *data.last_mut().unwrap() ^= 1;
@@ -263,7 +302,7 @@ mod tests {
     #[test]
     fn every_missing_or_longer_pre_image_is_noticed() {
         let chain = chain(2, 3);
-        for (key, data) in chain.inputs(chain.claim) {
+        for (key, data) in asked(&chain) {
             let mut inputs = chain.inputs(chain.claim);
             inputs.remove(&key);
             assert!(matches!(run(inputs.clone()).0, Err(ChainError::Client(_))));
@@ -281,7 +320,16 @@ mod tests {
         for block in [Some(head), parent].into_iter().flatten() {
             inputs.insert(PreimageKey::keccak256(block.hash()), block.encode().into());
         }
-        inputs.insert(PreimageKey::local(LOCAL_HEAD), head.hash().into());
+        let agreed = Output {
+            head: head.hash(),
+            blocks: 0,
+            accumulator: ZERO_HASH,
+        };
+        inputs.insert(
+            PreimageKey::keccak256(agreed.root()),
+            agreed.encode().into(),
+        );
+        inputs.insert(PreimageKey::local(LOCAL_AGREED), agreed.root().into());
         inputs.insert(PreimageKey::local(LOCAL_CLAIM), ZERO_HASH.into());
         inputs.insert(
             PreimageKey::local(LOCAL_BLOCK_COUNT),
@@ -309,22 +357,6 @@ mod tests {
                 block: parent.hash(),
                 expected: 5,
                 found: 4
-            })
-        );
-    }
-
-    #[test]
-    fn asking_for_more_blocks_than_there_are_is_an_error() {
-        let parent = empty_block(ZERO_HASH, 0);
-        let head = empty_block(parent.hash(), 1);
-        assert_eq!(
-            run_head(&head, Some(&parent), 2),
-            Ok(Verdict::Holds(ZERO_HASH))
-        );
-        assert_eq!(
-            run_head(&head, Some(&parent), u64::MAX),
-            Err(ChainError::TooShort {
-                missing: u64::MAX - 2
             })
         );
     }
