@@ -7,10 +7,14 @@
 //!
 //! Calls block: games are played by threads.
 
+mod anvil;
+mod deploy;
 mod notice;
 mod rpc;
 mod traces;
 
+pub use anvil::{Anvil, AnvilError, Options as AnvilOptions};
+pub use deploy::Unlocked;
 pub use notice::Notice;
 pub use rpc::{Rpc, RpcError};
 pub use traces::{GameTrace, Traces};
