@@ -4,7 +4,7 @@ mod metrics;
 
 use crate::failure::{Failure, Outcome};
 use crate::log::Logger;
-use crate::{cli, engine, files, interrupt, programs, settlement, trace};
+use crate::{cli, files, interrupt, programs, settlement, trace};
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use carronade_challenger::{
@@ -54,9 +54,7 @@ fn options(args: &cli::Challenger) -> AgentOptions {
         game_types: args.game_types.clone(),
         game_window: args.game_window,
         poll_interval: Duration::from_secs_f64(args.account.http_poll_interval),
-        max_concurrency: args
-            .max_concurrency
-            .map_or(cores, |number| number as usize),
+        max_concurrency: args.max_concurrency.map_or(cores, |number| number as usize),
     }
 }
 

@@ -12,8 +12,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use dispute::{
-    Account, Challenger, CreateGame, DemoDispute, FactoryAddress, Game, GameProgram, Liar, ListGames,
-    Propose, Settlement, ShowGame,
+    Account, Challenger, CreateGame, DemoDispute, FactoryAddress, Game, GameProgram, Liar,
+    ListGames, Propose, Settlement, ShowGame,
 };
 pub use host::{Convert, DataFormat, Host, HostCommand, Proof, Single};
 pub use prove::{Batches, Data, Devnet, Fork, Prove, ProveEngine};

@@ -97,16 +97,18 @@ fn flags(claim: &Claim, config: &Path) -> String {
     )
 }
 
-/// Serves the chain until a signal comes.
+/// Serves the chain until a signal comes. The rollup node, which no proof asks, has its own line.
 fn serve(devnet: Devnet, claim: &Claim, config: &Path) -> Outcome {
     let served = Arc::new(devnet).serve(Faults::default());
     let served = served.context("cannot serve the chain")?;
     say!(
-        "{} --l1-node-address {} --l1-beacon-address {} --l2-node-address {}",
+        "{} --l1-node-address {} --l1-beacon-address {} --l2-node-address {}\n\
+         --rollup-rpc {}",
         flags(claim, config),
         served.l1(),
         served.beacon(),
-        served.l2()
+        served.l2(),
+        served.rollup()
     );
     while !interrupt::requested() {
         std::thread::sleep(Duration::from_millis(100));

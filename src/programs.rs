@@ -33,6 +33,18 @@ pub const PROGRAMS: [Program; 2] = [
     },
 ];
 
+/// The program that games are about, of those that this binary carries; the verifier too, which
+/// is there for demonstrations.
+///
+/// # Errors
+/// When there is none.
+pub fn elf_of_game(name: &str) -> Result<Vec<u8>> {
+    match name {
+        "verifier" => Ok(include_bytes!("../program/elf/verifier.elf").to_vec()),
+        _ => by_name(name)?.elf(),
+    }
+}
+
 /// The program with a name.
 ///
 /// # Errors

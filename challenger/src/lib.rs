@@ -8,8 +8,10 @@
 //! Calls block: games are played by threads.
 
 mod agent;
+mod anvil;
 mod calls;
 mod chain;
+mod deploy;
 mod errors;
 mod executions;
 mod factory;
@@ -29,7 +31,9 @@ mod uploads;
 mod wallet;
 
 pub use agent::{Agent, AgentOptions};
+pub use anvil::{Anvil, AnvilError, Options as AnvilOptions};
 pub use chain::{Block, Chain};
+pub use deploy::Unlocked;
 pub use errors::reason;
 pub use executions::{HostNodes, Program, Start, start_of_elf};
 pub use factory::{Factory, Listed};

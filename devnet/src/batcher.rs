@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{B256, Bytes};
 use kona_genesis::RollupConfig;
-use kona_protocol::Frame;
+use kona_protocol::{ChannelId, Frame};
 use rand::Rng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
@@ -23,10 +23,20 @@ pub(crate) struct Batcher {
     blocks: Vec<BlockData>,
     /// Frames by the L1 block that they are to be in.
     scheduled: BTreeMap<u64, Vec<Frame>>,
+    /// Channels of which not all frames are on L1.
+    unfinished: Vec<Unfinished>,
     /// The last whole channel, to be sent again as noise.
     last: Vec<Frame>,
     /// The batcher's current key.
     pub(crate) signer: Signer,
+}
+
+/// A channel on its way to L1.
+struct Unfinished {
+    id: ChannelId,
+    frames_left: usize,
+    /// The times of its blocks.
+    times: Vec<u64>,
 }
 
 impl Batcher {
@@ -35,6 +45,7 @@ impl Batcher {
             rng,
             blocks: Vec::new(),
             scheduled: BTreeMap::new(),
+            unfinished: Vec::new(),
             last: Vec::new(),
             signer: Signer::named("batcher 0"),
         }
@@ -84,6 +95,11 @@ impl Batcher {
         let seed = B256::from(self.rng.random::<[u8; 32]>());
         let mut frames = frames(&data, seed, spec.frames);
         self.last.clone_from(&frames);
+        self.unfinished.push(Unfinished {
+            id: frames[0].id,
+            frames_left: frames.len(),
+            times: blocks.iter().map(|block| block.batch.timestamp).collect(),
+        });
         // Holocene wants frames in their order.
         if !config.is_holocene_active(l1.time(next + spread)) {
             frames.shuffle(&mut self.rng);
@@ -103,13 +119,14 @@ impl Batcher {
         Ok(())
     }
 
-    /// Sends what is due in the next L1 block, and noise if the spec wants it.
+    /// Sends what is due in the next L1 block, and noise if the spec wants it; gives the times of
+    /// the blocks whose channels are whole with it.
     pub(crate) fn send(
         &mut self,
         spec: &Spec,
         config: &RollupConfig,
         l1: &mut L1Chain,
-    ) -> Result<(), DevnetError> {
+    ) -> Result<Vec<u64>, DevnetError> {
         let next = l1.next_number();
         let frames = self.scheduled.remove(&next).unwrap_or_default();
         if spec.noise {
@@ -124,11 +141,23 @@ impl Batcher {
                 DataKind::Mixed => self.rng.random(),
             };
         if blobs && frames.len() <= l1.blobs_left() {
-            self.send_blobs(l1, &frames)
+            self.send_blobs(l1, &frames)?;
         } else {
             self.send_calldata(l1, &frames);
-            Ok(())
         }
+        Ok(self.finish(&frames))
+    }
+
+    /// The times of the blocks whose channels are whole with these frames.
+    fn finish(&mut self, frames: &[Frame]) -> Vec<u64> {
+        for channel in &mut self.unfinished {
+            let sent = frames.iter().filter(|frame| frame.id == channel.id);
+            channel.frames_left -= sent.count();
+        }
+        let whole = self
+            .unfinished
+            .extract_if(.., |channel| channel.frames_left == 0);
+        whole.flat_map(|channel| channel.times).collect()
     }
 
     /// Frames that may go before `due` and change nothing: of the last channel once more, whose

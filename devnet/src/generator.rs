@@ -100,6 +100,7 @@ impl<'a> Generator<'a> {
             let first = epoch == self.l2.tip().origin + 1;
             if time < self.l1.time(epoch + 1) || first {
                 self.append(epoch, Vec::new())?;
+                self.l2.note_safe(time, head);
             } else {
                 epoch += 1;
             }
@@ -194,9 +195,13 @@ impl<'a> Generator<'a> {
         if self.spec.config_updates && self.rng.random_ratio(1, 3) {
             self.update_config();
         }
-        self.batcher
+        let sent = self
+            .batcher
             .send(self.spec, &self.l2.config, &mut self.l1)?;
-        self.l1.seal();
+        let number = self.l1.seal().header.number;
+        for time in sent {
+            self.l2.note_safe(time, number);
+        }
         Ok(())
     }
 

@@ -60,6 +60,9 @@ pub struct L2Block {
     pub origin: u64,
     /// The block's place among those of its L1 origin, from 0.
     pub sequence_number: u64,
+    /// The number of the L1 block with which derivation yields this block: that of the last frame
+    /// of its channel, or the one at which the sequencing window of its origin runs out.
+    pub safe_from: u64,
     /// What the output root commits to.
     pub output: OutputRoot,
 }

@@ -15,6 +15,9 @@ use crate::l2::{Executor, L2Block};
 use crate::precompile::PrecompileResults;
 use crate::world::World;
 
+/// In place of an L1 block that is not there yet; when the chains are done, no block has it.
+const NOT_YET: u64 = u64::MAX;
+
 /// The L2 chain, its newest state, and everything that its execution ever needed.
 pub(crate) struct L2Chain {
     pub(crate) config: RollupConfig,
@@ -40,6 +43,7 @@ impl L2Chain {
             encoded_receipts: Vec::new(),
             origin: 0,
             sequence_number: 0,
+            safe_from: 0,
             output: output(&world, header.state_root, header.hash()),
             header,
         };
@@ -101,10 +105,17 @@ impl L2Chain {
             encoded_receipts: executed.encoded_receipts,
             origin,
             sequence_number,
+            safe_from: NOT_YET,
             output,
         });
         self.note_keys();
         Ok(())
+    }
+
+    /// Notes that derivation yields the block of a time once it has an L1 block.
+    pub(crate) fn note_safe(&mut self, time: u64, l1_block: u64) {
+        let number = (time - self.config.genesis.l2_time) / self.config.block_time;
+        self.blocks[number as usize].safe_from = l1_block;
     }
 
     /// Remembers all accounts and slots that are there.

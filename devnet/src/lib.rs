@@ -8,8 +8,9 @@
 //! - claimed about: [`Devnet::claim`] is a right claim, and any field of it can be falsified;
 //! - written down: [`Devnet::write`] puts every pre-image that a proof may ask for in a store, so
 //!   that a host answers offline;
-//! - served: [`Devnet::serve`] answers like an L1 node, a beacon node and an L2 node on loopback,
-//!   with [`Faults`] on request.
+//! - served: [`Devnet::serve`] answers like an L1 node, a beacon node, an L2 node and a rollup
+//!   node on loopback, with [`Faults`] on request. The L1 node answers enough for another chain to
+//!   begin as its fork.
 //!
 //! ```
 //! use carronade_devnet::{Devnet, Spec};
@@ -82,5 +83,5 @@ pub use error::DevnetError;
 pub use keys::Signer;
 pub use l1::L1Block;
 pub use l2::L2Block;
-pub use serve::{Faults, Node, Served};
+pub use serve::{Faults, L1Ref, Node, Served};
 pub use spec::{BatchKind, DataKind, Fork, L1_CHAIN_ID, L2_CHAIN_ID, Outage, Spec};

@@ -9,12 +9,11 @@ use crate::failure::Outcome;
 use crate::log::Logger;
 use crate::say;
 use anyhow::{Context, Result, bail};
-use carronade_challenger::{Anvil, deploy};
+use carronade_challenger::Anvil;
 use carronade_dispute::GameStatus;
 use contest::{Contest, Played};
 use ground::Ground;
 use std::time::Instant;
-
 
 /// Depth of the standard game.
 const STANDARD_DEPTH: u64 = 73;
@@ -24,7 +23,7 @@ const STANDARD_DEPTH: u64 = 73;
 /// # Errors
 /// When a game does not end as it must; then the product is broken.
 pub fn run(args: &DemoDispute, logger: &Logger) -> Outcome {
-    let binary = Anvil::find(args.anvil.as_deref()).map_err(anyhow::Error::msg)?;
+    let binary = Anvil::find(args.anvil.as_deref())?;
     if let Some(folder) = &args.html {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
@@ -52,8 +51,11 @@ fn play(args: &DemoDispute, ground: &Ground, liar: Liar, logger: &Logger) -> Out
         false => say!("An honest proposer, a dishonest challenger, depth {max_depth}:"),
     }
     let parameters = ground.parameters(max_depth);
-    let deployment = deploy(ground.anvil(), &parameters).map_err(anyhow::Error::msg)?;
-    say!("  contracts deployed, the factory at {}", deployment.factory);
+    let deployment = ground.deployer()?.deploy(&parameters)?;
+    say!(
+        "  contracts deployed, the factory at {}",
+        deployment.factory
+    );
     let began = Instant::now();
     let contest = Contest::new(ground, &deployment, is_proposer, args.instruction, logger)?;
     let played = contest.play()?;

@@ -62,7 +62,13 @@ fn it_serves_until_a_signal_comes() {
     for signal in ["INT", "TERM"] {
         let serving = Talking::spawn(&sandbox, &small(&["--serve"]));
         wait_until("the flags are there", || serving.stdout().ends_with('\n'));
-        let flags = flags(&serving.stdout());
+        let said = serving.stdout();
+        let (claim, rollup) = said.split_once('\n').unwrap();
+        assert!(
+            rollup.starts_with("--rollup-rpc http://127.0.0.1:"),
+            "{said}"
+        );
+        let flags = flags(claim);
         let found = report(&prove(&sandbox, &flags, &[]).expect(0));
         assert_eq!(found["verdict"], "valid");
         serving.signal(signal);

@@ -1,9 +1,9 @@
 //! The contracts as they are deployed, and an EVM in memory to execute them in.
 //!
-//! [`artifact`] holds what `scripts/build-contracts.sh` compiled, [`abi`] how to call it. [`chain`]
-//! is a chain without blocks: on one, [`stepper`] executes steps of the machine, and [`system`]
-//! plays games. [`random`] makes steps on which emulator and contract must agree, and
-//! [`cases`] sees to it.
+//! [`artifact`] holds what `scripts/build-contracts.sh` compiled, [`abi`] how to call it,
+//! [`deployment`] how they are put together on any chain. [`chain`] is a chain without blocks: on
+//! one, [`stepper`] executes steps of the machine, and [`system`] plays games. [`random`] makes
+//! steps on which emulator and contract must agree, and [`cases`] sees to it.
 
 pub mod abi;
 pub mod artifact;
@@ -11,6 +11,7 @@ pub mod artifact;
 pub mod cases;
 #[cfg(feature = "evm")]
 pub mod chain;
+pub mod deployment;
 #[cfg(feature = "evm")]
 pub mod dice;
 #[cfg(feature = "evm")]

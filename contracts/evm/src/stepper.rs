@@ -9,8 +9,7 @@ use carronade_emulator::preimage::key_type;
 use carronade_emulator::witness::{OracleData, StepWitness};
 use revm::primitives::{Address, B256, Bytes, U256};
 
-/// Smallest large pre-image, in bytes.
-pub const MIN_PROPOSAL: u64 = 126_000;
+pub use crate::deployment::MIN_PROPOSAL;
 /// How long large pre-images can be challenged, in seconds.
 const CHALLENGE_PERIOD: u64 = 86_400;
 

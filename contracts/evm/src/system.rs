@@ -1,64 +1,15 @@
 //! The whole system on a chain in memory: machine, oracle, factory, anchors, bonds, games.
 
-use crate::abi::{
-    AnchorStateRegistry as Registry, DisputeGameFactory as Factory, FaultDisputeGame as Game,
-    GameConstructorParams, Proposal,
-};
-use crate::artifact;
+use crate::abi::DisputeGameFactory as Factory;
 use crate::chain::{Chain, Receipt};
-use crate::stepper::{CALLER, MIN_PROPOSAL};
+use crate::deployment::{Deployer, deploy};
+use crate::stepper::CALLER;
 use alloy_sol_types::{SolCall, SolValue};
 use carronade_emulator::hash::Hash;
 use revm::primitives::{Address, U256};
+use std::convert::Infallible;
 
-/// Cannon's type of game.
-pub const CANNON: u32 = 0;
-
-/// What games are played by.
-#[derive(Debug, Clone)]
-pub struct Parameters {
-    /// Depth of the last claims.
-    pub max_depth: u64,
-    /// Depth of the last output roots.
-    pub split_depth: u64,
-    /// Time of each side, in seconds.
-    pub clock: u64,
-    /// Time that an answer has at least, in seconds.
-    pub extension: u64,
-    /// How long large pre-images can be challenged, in seconds.
-    pub challenge_period: u64,
-    /// How long after its resolution a game is final, in seconds.
-    pub finality_delay: u64,
-    /// How long after it was unlocked a bond is paid, in seconds.
-    pub withdrawal_delay: u64,
-    /// The output root that games start from.
-    pub anchor: Hash,
-    /// Its block.
-    pub anchor_block: u64,
-    /// Hash of the machine's first state.
-    pub prestate: Hash,
-    /// The L2 chain.
-    pub chain_id: u64,
-}
-
-impl Default for Parameters {
-    /// Those of the standard configuration, with an anchor and a prestate that say nothing.
-    fn default() -> Self {
-        Self {
-            max_depth: 73,
-            split_depth: 30,
-            clock: 302_400,
-            extension: 10_800,
-            challenge_period: 86_400,
-            finality_delay: 302_400,
-            withdrawal_delay: 302_400,
-            anchor: [1; 32],
-            anchor_block: 0,
-            prestate: [3; 32],
-            chain_id: 901,
-        }
-    }
-}
+pub use crate::deployment::{CANNON, Parameters};
 
 /// All contracts, deployed.
 pub struct System {
@@ -83,67 +34,16 @@ impl System {
     /// If a contract refuses the parameters.
     #[must_use]
     pub fn new(parameters: &Parameters) -> Self {
-        let p = parameters;
         let mut chain = Chain::new();
-        let number = |value: u64| U256::from(value);
-        let mut deploy = |artifact: artifact::Artifact, arguments: Vec<u8>| {
-            chain.deploy(CALLER, &artifact.bytecode, &arguments)
-        };
-        let periods = (number(MIN_PROPOSAL), number(p.challenge_period));
-        let oracle = deploy(artifact::preimage_oracle(), periods.abi_encode_params());
-        let machine = (oracle, number(8)).abi_encode_params();
-        let vm = deploy(artifact::cannon_vm(), machine);
-        let factory = deploy(artifact::dispute_game_factory(), CALLER.abi_encode());
-        let anchors = (factory, number(p.finality_delay)).abi_encode_params();
-        let registry = deploy(artifact::anchor_state_registry(), anchors);
-        let weth = deploy(
-            artifact::delayed_weth(),
-            number(p.withdrawal_delay).abi_encode(),
-        );
-        let rules = GameConstructorParams {
-            maxGameDepth: number(p.max_depth),
-            splitDepth: number(p.split_depth),
-            clockExtension: p.extension,
-            maxClockDuration: p.clock,
-        };
-        let implementation = deploy(artifact::fault_dispute_game(), rules.abi_encode());
-        let mut system = Self {
+        let Ok(at) = deploy(&mut chain, parameters);
+        Self {
             chain,
-            oracle,
-            vm,
-            factory,
-            registry,
-            weth,
-        };
-        system.register(implementation, p);
-        system
-    }
-
-    fn register(&mut self, implementation: Address, p: &Parameters) {
-        let start = Proposal {
-            root: p.anchor.into(),
-            l2SequenceNumber: U256::from(p.anchor_block),
-        };
-        let call = Registry::setStartingAnchorCall {
-            gameType: CANNON,
-            start,
-        };
-        self.expect(CALLER, self.registry, &call, U256::ZERO);
-        let chain_id = U256::from(p.chain_id).to_be_bytes::<32>();
-        let [vm, registry, weth] = [self.vm, self.registry, self.weth].map(|address| address.0.0);
-        let args = [&p.prestate[..], &vm, &registry, &weth, &chain_id].concat();
-        let call = Factory::setImplementationCall {
-            gameType: CANNON,
-            r#impl: implementation,
-            args: args.into(),
-        };
-        self.expect(CALLER, self.factory, &call, U256::ZERO);
-        let bond = self.ask(implementation, &Game::getRequiredBondCall { position: 1 });
-        let call = Factory::setInitBondCall {
-            gameType: CANNON,
-            initBond: bond,
-        };
-        self.expect(CALLER, self.factory, &call, U256::ZERO);
+            oracle: at.oracle,
+            vm: at.vm,
+            factory: at.factory,
+            registry: at.registry,
+            weth: at.weth,
+        }
     }
 
     /// Creates a game about the output root of a block.
@@ -199,5 +99,32 @@ impl System {
             .output
             .unwrap_or_else(|data| panic!("{}: {data}", C::SIGNATURE));
         C::abi_decode_returns(&output).expect("it returns what it says")
+    }
+}
+
+/// What fails here is a fault of ours, and panics.
+impl Deployer for Chain {
+    type Error = Infallible;
+
+    fn account(&self) -> Address {
+        CALLER
+    }
+
+    fn create(&mut self, code: Vec<u8>) -> Result<Address, Infallible> {
+        Ok(self.deploy(CALLER, &code, &[]))
+    }
+
+    fn call<C: SolCall>(&mut self, to: Address, call: &C) -> Result<(), Infallible> {
+        let receipt = Chain::call(self, CALLER, to, call.abi_encode(), U256::ZERO);
+        assert!(receipt.output.is_ok(), "{}: {receipt:?}", C::SIGNATURE);
+        Ok(())
+    }
+
+    fn view<C: SolCall>(&mut self, to: Address, call: &C) -> Result<C::Return, Infallible> {
+        let receipt = Chain::view(self, CALLER, to, call.abi_encode());
+        let output = receipt
+            .output
+            .unwrap_or_else(|data| panic!("{}: {data}", C::SIGNATURE));
+        Ok(C::abi_decode_returns(&output).expect("it returns what it says"))
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{Shared, lock};
 
-/// One of the three nodes.
+/// One of the four nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Node {
     /// The L1 execution node.
@@ -22,6 +22,8 @@ pub enum Node {
     Beacon,
     /// The L2 execution node.
     L2,
+    /// The rollup node.
+    Rollup,
 }
 
 /// What goes wrong. The default is nothing.

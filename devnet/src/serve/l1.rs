@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::Shared;
 use super::faults::Node;
+use super::l1_state;
 use super::rpc::{self, Answer, RpcError, hash, read, result};
 use crate::l1::L1Block;
 use crate::spec::L1_CHAIN_ID;
@@ -44,18 +45,18 @@ fn methods(shared: &Shared, method: &str, params: &[Value]) -> Answer {
             let block = shared.l1_block(BlockId::from(number));
             result(block.map(|block| json(block, full)))
         }),
-        _ => return None,
+        _ => return l1_state::methods(shared, method, params),
     })
 }
 
 impl Shared {
     /// The number of the newest L1 block that is still there.
-    fn l1_head(&self) -> u64 {
+    pub(super) fn l1_head(&self) -> u64 {
         let last = self.devnet.l1.len() as u64 - 1;
         last.min(self.reorg.load(Ordering::Relaxed))
     }
 
-    fn l1_block(&self, id: BlockId) -> Option<&L1Block> {
+    pub(super) fn l1_block(&self, id: BlockId) -> Option<&L1Block> {
         let blocks = &self.devnet.l1[..=self.l1_head() as usize];
         match id {
             BlockId::Hash(hash) => blocks
@@ -76,7 +77,7 @@ fn block<'a>(shared: &'a Shared, params: &[Value]) -> Result<&'a L1Block, RpcErr
         .ok_or_else(|| RpcError::not_found("block"))
 }
 
-fn sender(transaction: &alloy_consensus::TxEnvelope) -> Address {
+pub(super) fn sender(transaction: &alloy_consensus::TxEnvelope) -> Address {
     transaction
         .recover_signer()
         .expect("the devnet signs its transactions")
@@ -95,15 +96,7 @@ fn info(block: &L1Block, index: usize) -> TransactionInfo {
 /// The block with its transactions in full or their hashes alone.
 fn json(block: &L1Block, full: bool) -> Block {
     let transactions = if full {
-        let transactions = block.transactions.iter().enumerate();
-        BlockTransactions::Full(
-            transactions
-                .map(|(index, tx)| {
-                    let tx = Recovered::new_unchecked(tx.clone(), sender(tx));
-                    Transaction::from_transaction(tx, info(block, index))
-                })
-                .collect(),
-        )
+        BlockTransactions::Full(transactions(block))
     } else {
         BlockTransactions::Hashes(block.transactions.iter().map(|tx| *tx.hash()).collect())
     };
@@ -111,8 +104,19 @@ fn json(block: &L1Block, full: bool) -> Block {
         .with_withdrawals(Some(Withdrawals::default()))
 }
 
+/// The transactions in full.
+pub(super) fn transactions(block: &L1Block) -> Vec<Transaction> {
+    let transactions = block.transactions.iter().enumerate();
+    transactions
+        .map(|(index, tx)| {
+            let tx = Recovered::new_unchecked(tx.clone(), sender(tx));
+            Transaction::from_transaction(tx, info(block, index))
+        })
+        .collect()
+}
+
 /// The receipts with what the block and its transactions add.
-fn receipts(block: &L1Block) -> Vec<TransactionReceipt> {
+pub(super) fn receipts(block: &L1Block) -> Vec<TransactionReceipt> {
     let mut log_index = 0;
     let mut gas_before = 0;
     let receipts = block.transactions.iter().zip(&block.receipts).enumerate();

@@ -1,9 +1,11 @@
-//! The devnet as three nodes on loopback: L1, its beacon node, and L2.
+//! The devnet as four nodes on loopback: L1, its beacon node, L2, and the rollup node.
 
 mod beacon;
 mod faults;
 mod l1;
+mod l1_state;
 mod l2;
+mod rollup;
 mod rpc;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub use faults::{Faults, Node};
+pub use rollup::L1Ref;
 
 use crate::devnet::Devnet;
 
@@ -26,6 +29,7 @@ pub struct Served {
     l1: SocketAddr,
     beacon: SocketAddr,
     l2: SocketAddr,
+    rollup: SocketAddr,
     shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -39,6 +43,8 @@ struct Shared {
     offline: AtomicBool,
     /// The number of the last L1 block that is still there.
     reorg: AtomicU64,
+    /// The newest block of an L1 that goes on elsewhere.
+    l1_head: Mutex<Option<L1Ref>>,
     /// Requests by method.
     counts: Mutex<BTreeMap<String, u64>>,
     /// How often the very same request came, by which a repeated one has another fate.
@@ -46,7 +52,7 @@ struct Shared {
 }
 
 impl Devnet {
-    /// Serves this devnet on three free ports of loopback until the result is dropped.
+    /// Serves this devnet on four free ports of loopback until the result is dropped.
     ///
     /// # Errors
     /// When there is no port or no thread to be had.
@@ -56,6 +62,7 @@ impl Devnet {
             faults,
             offline: AtomicBool::new(false),
             reorg: AtomicU64::new(u64::MAX),
+            l1_head: Mutex::default(),
             counts: Mutex::default(),
             attempts: Mutex::default(),
         });
@@ -64,7 +71,7 @@ impl Devnet {
             .enable_all()
             .build()?;
         let listen = || runtime.block_on(TcpListener::bind("127.0.0.1:0"));
-        let listeners = [listen()?, listen()?, listen()?];
+        let listeners = [listen()?, listen()?, listen()?, listen()?];
         let mut addresses = Vec::new();
         for listener in &listeners {
             addresses.push(listener.local_addr()?);
@@ -74,6 +81,7 @@ impl Devnet {
             l1::router(shared.clone()),
             beacon::router(shared.clone()),
             l2::router(shared.clone()),
+            rollup::router(shared.clone()),
         ];
         let thread = std::thread::Builder::new()
             .name("devnet".to_owned())
@@ -89,6 +97,7 @@ impl Devnet {
             l1: addresses[0],
             beacon: addresses[1],
             l2: addresses[2],
+            rollup: addresses[3],
             shared,
             stop: Some(stop),
             thread: Some(thread),
@@ -120,6 +129,12 @@ impl Served {
         format!("http://{}", self.l2)
     }
 
+    /// The URL of the rollup node.
+    #[must_use]
+    pub fn rollup(&self) -> String {
+        format!("http://{}", self.rollup)
+    }
+
     /// While offline, connections end without an answer.
     pub fn set_offline(&self, offline: bool) {
         self.shared.offline.store(offline, Ordering::Relaxed);
@@ -128,6 +143,13 @@ impl Served {
     /// L1 blocks after `number` are gone, as after a reorganisation; `u64::MAX` brings them back.
     pub fn set_reorg(&self, number: u64) {
         self.shared.reorg.store(number, Ordering::Relaxed);
+    }
+
+    /// L1 goes on elsewhere, in a chain that began as a fork of the L1 node: this is its newest
+    /// block, up to which the rollup node says that it has derived everything. There are no
+    /// batches in such blocks.
+    pub fn set_l1_head(&self, head: L1Ref) {
+        *lock(&self.shared.l1_head) = Some(head);
     }
 
     /// How many requests there were by method; paths of the beacon node count by their last

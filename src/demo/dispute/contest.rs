@@ -1,16 +1,17 @@
 //! A game between two agents, one of which has a trace that is wrong.
 
 use super::ground::Ground;
+use crate::failure::{Failure, Outcome};
 use crate::log::Logger;
 use crate::{interrupt, say};
-use crate::failure::{Failure, Outcome};
 use alloy_primitives::{Address, U256};
 use anyhow::{Context, Result, anyhow};
 use carronade_challenger::{
-    Agent, AgentOptions, Block, Chain, Deployment, Factory, GameTrace, Journal, Metrics, Notice,
-    Reader, SendOptions, Sender, Table, Traces, Wallet,
+    Agent, AgentOptions, Block, Chain, Factory, GameTrace, Journal, Metrics, Notice, Reader,
+    SendOptions, Sender, Table, Traces, Wallet,
 };
 use carronade_contracts::abi::DelayedWETH;
+use carronade_contracts::deployment::Deployment;
 use carronade_dispute::draw::{self, View};
 use carronade_dispute::provider::Lying;
 use carronade_dispute::upload::PreimageSource;
@@ -130,7 +131,10 @@ impl<'a> Contest<'a> {
         let (traces, notice) = truth("honest")?;
         let honest = Side::new(&chain, HONEST_KEY, &folder.join("honest"), traces, notice)?;
         let (truth, notice) = truth("liar")?;
-        let traces = Box::new(LyingTraces { truth, lie: lie.clone() });
+        let traces = Box::new(LyingTraces {
+            truth,
+            lie: lie.clone(),
+        });
         let liar = Side::new(&chain, LIAR_KEY, &folder.join("liar"), traces, notice)?;
         let factory = Factory::new(chain.clone(), deployment.factory);
         let (proposer, root) = match liar_proposes {
@@ -180,11 +184,13 @@ impl<'a> Contest<'a> {
                 return Ok(self.played(&game, left)?);
             }
             waits += 1;
-            say!("  both wait; {} pass", days(game.parameters().max_clock_duration));
+            say!(
+                "  both wait; {} pass",
+                days(game.parameters().max_clock_duration)
+            );
             self.ground
                 .anvil()
-                .increase_time(game.parameters().max_clock_duration + 1)
-                .map_err(anyhow::Error::msg)?;
+                .increase_time(game.parameters().max_clock_duration + 1)?;
         }
     }
 
@@ -249,7 +255,11 @@ impl<'a> Contest<'a> {
         let view = View {
             now: head.timestamp,
             title: format!("Game {}", self.reader.facts().address),
-            names: [(honest, "honest".to_owned()), (self.liar.account(), "liar".to_owned())].into(),
+            names: [
+                (honest, "honest".to_owned()),
+                (self.liar.account(), "liar".to_owned()),
+            ]
+            .into(),
         };
         Ok(Played {
             status: game.status(),

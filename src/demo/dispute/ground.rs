@@ -6,10 +6,11 @@ use crate::{interrupt, programs, settlement, trace};
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use carronade_challenger::{
-    Anvil, AnvilOptions, Chain, DeployParameters, HostNodes, NodeTraces, Notice, OutputNodes,
-    Program, QuickChain, QuickTraces, Rpc, Traces, start_of_elf,
+    Anvil, AnvilOptions, Chain, HostNodes, NodeTraces, Notice, OutputNodes, Program, QuickChain,
+    QuickTraces, Rpc, Traces, Unlocked, start_of_elf,
 };
 use carronade_checkpoint::Store;
+use carronade_contracts::deployment::Parameters;
 use carronade_devnet::{Devnet, Faults, Served, Spec};
 use carronade_dispute::Proposal;
 use carronade_host::MemoryStore;
@@ -48,9 +49,12 @@ impl Ground {
         let subject = subject(args.program)?;
         let options = match &subject {
             Subject::Small(_) => AnvilOptions::default(),
-            Subject::Devnet { served, devnet } => AnvilOptions::following(served, devnet),
+            Subject::Devnet { served, .. } => AnvilOptions {
+                fork: Some(served.l1()),
+                ..AnvilOptions::default()
+            },
         };
-        let anvil = Anvil::start(binary, &options).map_err(anyhow::Error::msg)?;
+        let anvil = Anvil::start(binary, &options)?;
         let name = match args.program {
             GameProgram::Verifier => "verifier",
             GameProgram::FaultProof => "fault-proof",
@@ -74,8 +78,8 @@ impl Ground {
         if let Subject::Devnet { devnet, served } = &subject {
             program.nodes = Some(HostNodes {
                 l1: anvil.url().to_owned(),
-                beacon: served.beacon().to_owned(),
-                l2: served.l2().to_owned(),
+                beacon: served.beacon(),
+                l2: served.l2(),
                 l1_chain_id: None,
             });
             program.rollup_config = Some(serde_json::to_vec(&devnet.config)?);
@@ -107,6 +111,13 @@ impl Ground {
         &self.anvil
     }
 
+    /// Who deploys: anvil's first account.
+    pub fn deployer(&self) -> Result<Unlocked> {
+        let accounts = self.anvil.accounts()?;
+        let first = accounts.first().context("anvil has no accounts")?;
+        Ok(Unlocked::new(self.anvil.rpc(), *first))
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -121,25 +132,25 @@ impl Ground {
         match &self.subject {
             Subject::Small(chain) => chain.output(chain.head()),
             Subject::Devnet { devnet, .. } => Proposal {
-                root: devnet.output_root(devnet.l2_head()),
+                root: output_root(devnet, devnet.l2_head()),
                 l2_block: devnet.l2_head(),
             },
         }
     }
 
     /// The standard configuration, with the chain's first output root as the anchor.
-    pub fn parameters(&self, max_depth: u64) -> DeployParameters {
+    pub fn parameters(&self, max_depth: u64) -> Parameters {
         let anchor = match &self.subject {
             Subject::Small(chain) => chain.output(0).root,
-            Subject::Devnet { devnet, .. } => devnet.output_root(0),
+            Subject::Devnet { devnet, .. } => output_root(devnet, 0),
         };
-        DeployParameters {
+        Parameters {
             max_depth,
             anchor: anchor.0,
             anchor_block: 0,
             prestate: self.program.prestate.0,
             chain_id: self.chain_id(),
-            ..DeployParameters::default()
+            ..Parameters::default()
         }
     }
 
@@ -158,9 +169,9 @@ impl Ground {
             Subject::Small(chain) => Box::new(QuickTraces::new(chain.clone(), program)),
             Subject::Devnet { served, .. } => Box::new(NodeTraces {
                 outputs: OutputNodes {
-                    rollup: Rpc::new("rollup node", served.rollup())?,
+                    rollup: Rpc::new("rollup node", &served.rollup())?,
                     l1: Rpc::new("L1 node", self.anvil.url())?,
-                    l2: Rpc::new("L2 node", served.l2())?,
+                    l2: Rpc::new("L2 node", &served.l2())?,
                     // The devnet's own L1 has ended.
                     must_be_past_head: false,
                 },
@@ -168,11 +179,6 @@ impl Ground {
                 l2_chain_id: self.chain_id(),
             }),
         })
-    }
-
-    /// The hash of the program's first state.
-    pub fn prestate(&self) -> B256 {
-        self.program.prestate
     }
 }
 
@@ -187,4 +193,9 @@ fn subject(program: GameProgram) -> Result<Subject> {
             Subject::Devnet { devnet, served }
         }
     })
+}
+
+/// The right output root of a block.
+fn output_root(devnet: &Devnet, block: u64) -> B256 {
+    devnet.claim(0, block).claimed_l2_output_root
 }
