@@ -1,8 +1,8 @@
 //! A game as a list of calls, each with what comes of it.
 //!
 //! A script is JSON. It says what a game is created with, what machine and chain it is
-//! played over (see [`crate::sim::toy`] for their rules, and `solidity/ToyVm.sol` for the
-//! machine as a contract), then the calls in order, time set in between; each call has the sender, the
+//! played over (see [`crate::sim::toy`] for their rules, and `contracts/test/ToyVm.sol`
+//! for the machine as a contract), then the calls in order, time set in between; each call has the sender, the
 //! arguments and the outcome: `null`, or the name of the error that the contract reverts
 //! with. At the end stand the claims, the status and the credits that the game has then.
 //! Numbers that can be larger than 53 bits are hexadecimal strings.
