@@ -66,6 +66,20 @@ impl Chain {
         });
     }
 
+    /// Sets the clock, and begins a new block.
+    pub fn warp(&mut self, timestamp: u64) {
+        self.evm.ctx.modify_block(|block| {
+            block.timestamp = U256::from(timestamp);
+            block.number += U256::from(1);
+        });
+    }
+
+    /// Says what the hash of the block before this one is.
+    pub fn set_parent_hash(&mut self, hash: B256) {
+        let parent = self.evm.ctx.block.number - U256::from(1);
+        self.database().cache.block_hashes.insert(parent, hash);
+    }
+
     /// The time, in seconds.
     #[must_use]
     pub fn now(&self) -> u64 {

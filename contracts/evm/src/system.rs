@@ -4,9 +4,9 @@ use crate::abi::{
     AnchorStateRegistry as Registry, DisputeGameFactory as Factory, FaultDisputeGame as Game,
     GameConstructorParams, Proposal,
 };
-use crate::artifact;
+use crate::artifact::{self, Artifact};
 use crate::chain::{Chain, Receipt};
-use crate::stepper::{CALLER, MIN_PROPOSAL};
+use crate::stepper::{CALLER, deploy_oracle, deploy_vm};
 use alloy_sol_types::{SolCall, SolValue};
 use carronade_emulator::hash::Hash;
 use revm::primitives::{Address, U256};
@@ -83,30 +83,29 @@ impl System {
     /// If a contract refuses the parameters.
     #[must_use]
     pub fn new(parameters: &Parameters) -> Self {
-        let p = parameters;
+        Self::with_vm(parameters, deploy_vm)
+    }
+
+    /// The same with another machine, which is deployed when there is an oracle.
+    ///
+    /// # Panics
+    /// If a contract refuses the parameters.
+    #[must_use]
+    pub fn with_vm(
+        parameters: &Parameters,
+        deploy_vm: impl FnOnce(&mut Chain, Address) -> Address,
+    ) -> Self {
         let mut chain = Chain::new();
-        let number = |value: u64| U256::from(value);
-        let mut deploy = |artifact: artifact::Artifact, arguments: Vec<u8>| {
+        let oracle = deploy_oracle(&mut chain, parameters.challenge_period);
+        let vm = deploy_vm(&mut chain, oracle);
+        let mut deploy = |artifact: Artifact, arguments: Vec<u8>| {
             chain.deploy(CALLER, &artifact.bytecode, &arguments)
         };
-        let periods = (number(MIN_PROPOSAL), number(p.challenge_period));
-        let oracle = deploy(artifact::preimage_oracle(), periods.abi_encode_params());
-        let machine = (oracle, number(8)).abi_encode_params();
-        let vm = deploy(artifact::cannon_vm(), machine);
         let factory = deploy(artifact::dispute_game_factory(), CALLER.abi_encode());
-        let anchors = (factory, number(p.finality_delay)).abi_encode_params();
+        let anchors = (factory, U256::from(parameters.finality_delay)).abi_encode_params();
         let registry = deploy(artifact::anchor_state_registry(), anchors);
-        let weth = deploy(
-            artifact::delayed_weth(),
-            number(p.withdrawal_delay).abi_encode(),
-        );
-        let rules = GameConstructorParams {
-            maxGameDepth: number(p.max_depth),
-            splitDepth: number(p.split_depth),
-            clockExtension: p.extension,
-            maxClockDuration: p.clock,
-        };
-        let implementation = deploy(artifact::fault_dispute_game(), rules.abi_encode());
+        let delay = U256::from(parameters.withdrawal_delay).abi_encode();
+        let weth = deploy(artifact::delayed_weth(), delay);
         let mut system = Self {
             chain,
             oracle,
@@ -115,30 +114,43 @@ impl System {
             registry,
             weth,
         };
-        system.register(implementation, p);
+        system.register(parameters);
         system
     }
 
-    fn register(&mut self, implementation: Address, p: &Parameters) {
-        let start = Proposal {
-            root: p.anchor.into(),
-            l2SequenceNumber: U256::from(p.anchor_block),
+    fn register(&mut self, p: &Parameters) {
+        let rules = GameConstructorParams {
+            maxGameDepth: U256::from(p.max_depth),
+            splitDepth: U256::from(p.split_depth),
+            clockExtension: p.extension,
+            maxClockDuration: p.clock,
         };
-        let call = Registry::setStartingAnchorCall {
+        let code = artifact::fault_dispute_game().bytecode;
+        let implementation = self.chain.deploy(CALLER, &code, &rules.abi_encode());
+        let anchor = Registry::setStartingAnchorCall {
             gameType: CANNON,
-            start,
+            start: Proposal {
+                root: p.anchor.into(),
+                l2SequenceNumber: U256::from(p.anchor_block),
+            },
         };
-        self.expect(CALLER, self.registry, &call, U256::ZERO);
+        self.expect(CALLER, self.registry, &anchor, U256::ZERO);
         let chain_id = U256::from(p.chain_id).to_be_bytes::<32>();
         let [vm, registry, weth] = [self.vm, self.registry, self.weth].map(|address| address.0.0);
-        let args = [&p.prestate[..], &vm, &registry, &weth, &chain_id].concat();
-        let call = Factory::setImplementationCall {
+        let code = Factory::setImplementationCall {
             gameType: CANNON,
             r#impl: implementation,
-            args: args.into(),
+            args: [&p.prestate[..], &vm, &registry, &weth, &chain_id]
+                .concat()
+                .into(),
         };
-        self.expect(CALLER, self.factory, &call, U256::ZERO);
+        self.expect(CALLER, self.factory, &code, U256::ZERO);
         let bond = self.ask(implementation, &Game::getRequiredBondCall { position: 1 });
+        self.set_initial_bond(bond);
+    }
+
+    /// Sets the bond of root claims, in wei, which is that of the game's own curve at first.
+    pub fn set_initial_bond(&mut self, bond: U256) {
         let call = Factory::setInitBondCall {
             gameType: CANNON,
             initBond: bond,
