@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/../contracts"
 [ -d node_modules ] || npm ci --ignore-scripts
-npx --no-install forge build --force src
+npx --no-install forge build --force src test/ToyVm.sol
 node tools/artifacts.mjs "$@"

@@ -5,7 +5,6 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const folder = join(root, "artifacts");
 
 // Everything that is deployed.
 const CONTRACTS = {
@@ -15,6 +14,11 @@ const CONTRACTS = {
   DisputeGameFactory: "src/dispute/DisputeGameFactory.sol",
   FaultDisputeGame: "src/dispute/FaultDisputeGame.sol",
   PreimageOracle: "src/oracle/PreimageOracle.sol",
+};
+
+// What is deployed in tests only; in a folder of its own, lest it be taken for one of them.
+const TEST_CONTRACTS = {
+  ToyVm: "test/ToyVm.sol",
 };
 
 function artifact(name, source) {
@@ -48,22 +52,34 @@ function text(value) {
 }
 
 const check = process.argv.includes("--check");
-mkdirSync(folder, { recursive: true });
-const unknown = new Set(readdirSync(folder));
+let count = 0;
 let stale = 0;
-for (const [name, source] of Object.entries(CONTRACTS)) {
-  const [path, wanted] = [join(folder, `${name}.json`), text(artifact(name, source))];
-  unknown.delete(`${name}.json`);
-  if (!check) {
-    writeFileSync(path, wanted);
-  } else if (!existsSync(path) || readFileSync(path, "utf8") !== wanted) {
-    console.error(`artifacts/${name}.json is not what its source compiles to`);
-    stale += 1;
-  }
-}
-for (const name of unknown) {
-  console.error(`artifacts/${name} belongs to no contract`);
+
+function complain(text) {
+  console.error(`artifacts/${text}`);
   stale += 1;
 }
-if (stale === 0) console.log(`${Object.keys(CONTRACTS).length} artifacts ${check ? "compared" : "written"}`);
+
+// Writes or compares the artifacts of some contracts, which are all that a folder has.
+function go(contracts, folder) {
+  const inside = join(root, "artifacts", folder);
+  mkdirSync(inside, { recursive: true });
+  const files = readdirSync(inside, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const unknown = new Set(files.map((entry) => entry.name));
+  for (const [name, source] of Object.entries(contracts)) {
+    const [path, wanted] = [join(inside, `${name}.json`), text(artifact(name, source))];
+    unknown.delete(`${name}.json`);
+    count += 1;
+    if (!check) {
+      writeFileSync(path, wanted);
+    } else if (!existsSync(path) || readFileSync(path, "utf8") !== wanted) {
+      complain(`${join(folder, name)}.json is not what its source compiles to`);
+    }
+  }
+  for (const name of unknown) complain(`${join(folder, name)} belongs to no contract`);
+}
+
+go(CONTRACTS, "");
+go(TEST_CONTRACTS, "test");
+if (stale === 0) console.log(`${count} artifacts ${check ? "compared" : "written"}`);
 process.exit(stale === 0 ? 0 : 1);

@@ -1,10 +1,11 @@
 //! A game as a list of calls, each with what comes of it.
 //!
 //! A script is JSON. It says what a game is created with, what machine and chain it is
-//! played over (see [`crate::sim::toy`] for their rules, and `solidity/ToyVm.sol` for the
-//! machine as a contract), then the calls in order, time set in between; each call has the sender, the
+//! played over (see [`crate::sim::toy`] for their rules, and `contracts/test/ToyVm.sol`
+//! for the machine as a contract), then the calls in order, time set in between; each call has the sender, the
 //! arguments and the outcome: `null`, or the name of the error that the contract reverts
-//! with. At the end stand the claims, the status and the credits that the game has then.
+//! with. Then stand the claims, the status and the credits that the game has at its end, and the
+//! calls by which it is closed and paid out.
 //! Numbers that can be larger than 53 bits are hexadecimal strings.
 
 mod call;
@@ -19,7 +20,12 @@ use alloy_primitives::{Address, B256, U128};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+
+/// `AnchorStateRegistry.disputeGameFinalityDelaySeconds` in all scripts.
+pub const FINALITY_DELAY: u64 = 302_400;
+/// `DelayedWETH.delay` in all scripts, in seconds.
+pub const WITHDRAWAL_DELAY: u64 = 604_800;
 
 /// A game, call by call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +42,8 @@ pub struct Script {
     pub calls: Vec<Call>,
     /// What it comes to.
     pub end: End,
+    /// What happens after the end, when the game is closed and paid out.
+    pub payouts: Vec<Call>,
 }
 
 /// What a game has come to.
@@ -106,7 +114,7 @@ pub enum Divergence {
     /// A call has another outcome.
     #[error("call {index}: {told:?} is told, {found:?} is found")]
     Call {
-        /// Which call.
+        /// Which call, those after the end counted on.
         index: usize,
         /// What the script says.
         told: Box<Call>,
@@ -119,7 +127,7 @@ pub enum Divergence {
 }
 
 impl Script {
-    /// Plays the script on the model.
+    /// Plays the script on the model. Gives the game at its end, before it is paid out.
     ///
     /// # Errors
     /// The first difference.
@@ -128,19 +136,34 @@ impl Script {
             return Err(Divergence::Version(self.version));
         }
         let creation = self.creation.clone();
-        let mut timestamp = creation.created_at;
+        let mut now = creation.created_at;
         let mut game = Game::new(self.parameters, creation).map_err(Divergence::Creation)?;
-        for (index, told) in self.calls.iter().enumerate() {
-            let found = told.clone().perform(&mut game, &self.vm, &mut timestamp);
+        self.perform(&self.calls, 0, &mut game, &mut now)?;
+        if End::of(&game) != self.end {
+            return Err(Divergence::End);
+        }
+        let end = game.clone();
+        self.perform(&self.payouts, self.calls.len(), &mut game, &mut now)?;
+        Ok(end)
+    }
+
+    fn perform(
+        &self,
+        calls: &[Call],
+        first: usize,
+        game: &mut Game,
+        now: &mut u64,
+    ) -> Result<(), Divergence> {
+        for (index, told) in calls.iter().enumerate() {
+            let found = told.clone().perform(game, &self.vm, now);
             if &found != told {
-                let (told, found) = (Box::new(told.clone()), Box::new(found));
-                return Err(Divergence::Call { index, told, found });
+                return Err(Divergence::Call {
+                    index: first + index,
+                    told: Box::new(told.clone()),
+                    found: Box::new(found),
+                });
             }
         }
-        if End::of(&game) == self.end {
-            Ok(game)
-        } else {
-            Err(Divergence::End)
-        }
+        Ok(())
     }
 }

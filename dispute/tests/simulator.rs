@@ -28,17 +28,20 @@ fn honest_actors_win_and_pay_nothing() {
 #[test]
 fn games_are_varied() {
     let mut errors = std::collections::BTreeSet::new();
-    let (mut steps, mut shown_blocks) = (0, 0);
+    let (mut steps, mut shown_blocks, mut payments) = (0, 0, 0);
     let mut outcomes = std::collections::HashSet::new();
     for seed in 0..400 {
         let played = play(seed);
         outcomes.insert(played.game.status());
-        for call in &played.script.calls {
+        let script = &played.script;
+        for call in script.calls.iter().chain(&script.payouts) {
             errors.extend(call.error().map(str::to_string));
             let accepted = call.error().is_none();
             steps += usize::from(accepted && matches!(call, Call::Step { .. }));
             let shown = matches!(call, Call::ChallengeRootL2Block { .. });
             shown_blocks += usize::from(accepted && shown);
+            let pays = matches!(call, Call::ClaimCredit { paid, .. } if !paid.is_zero());
+            payments += usize::from(pays);
         }
     }
     assert_eq!(outcomes.len(), 2);
@@ -47,6 +50,7 @@ fn games_are_varied() {
         shown_blocks > 10,
         "{shown_blocks} blocks shown to be others"
     );
+    assert!(payments > 400, "{payments} payments");
     for error in [
         "BlockNumberMatches",
         "CannotDefendRootClaim",
@@ -57,19 +61,24 @@ fn games_are_varied() {
         "ClockTimeExceeded",
         "DuplicateStep",
         "GameDepthExceeded",
+        "GameNotFinalized",
         "GameNotInProgress",
+        "GameNotResolved",
         "IncorrectBondAmount",
         "IndexOutOfBounds",
         "InvalidDisputedClaimIndex",
         "InvalidHeaderRLP",
         "InvalidLocalIdent",
         "InvalidOutputRootProof",
+        "InvalidParent",
         "InvalidPrestate",
         "L2BlockNumberChallenged",
+        "NoCreditToClaim",
         "OutOfOrderResolution",
         "UnexpectedRootClaim",
         "ValidStep",
         "VmReverted",
+        "WithdrawalDelayNotMet",
     ] {
         assert!(errors.contains(error), "{error} never happens");
     }
@@ -117,11 +126,19 @@ fn scripts_are_compared() {
     wrong.end.claims[0].clock += alloy_primitives::U128::from(1);
     assert_eq!(wrong.replay(), Err(Divergence::End));
 
+    let mut wrong = script.clone();
+    for call in &mut wrong.payouts {
+        if let Call::ClaimCredit { paid, .. } = call {
+            *paid += alloy_primitives::U128::from(1);
+        }
+    }
+    assert!(matches!(wrong.replay(), Err(Divergence::Call { .. })));
+
     let wrong = Script {
-        version: 2,
+        version: 1,
         ..script
     };
-    assert_eq!(wrong.replay(), Err(Divergence::Version(2)));
+    assert_eq!(wrong.replay(), Err(Divergence::Version(1)));
 }
 
 /// The judge condemns: each property, broken in a game that held it.
@@ -142,6 +159,10 @@ fn the_judge_is_strict() {
     unfinished.game =
         Game::new(*fair.game.parameters(), fair.game.creation().clone()).expect("as before");
     assert_eq!(judge(&unfinished), Err(Violation::Endless));
+
+    let mut unpaid = fair.clone();
+    unpaid.script.payouts.clear();
+    assert!(matches!(judge(&unpaid), Err(Violation::Unpaid { .. })));
 
     // Seen as if somebody else had been the honest one.
     let mut others = fair.clone();

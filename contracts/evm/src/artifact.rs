@@ -68,6 +68,17 @@ artifacts! {
     preimage_oracle = "PreimageOracle";
 }
 
+/// The toy machine of the simulator's scripts (`contracts/test/ToyVm.sol`), which is no part of
+/// the system and is deployed in tests only.
+///
+/// # Panics
+/// Never: the tests read it.
+#[must_use]
+pub fn toy_vm() -> Artifact {
+    let text = include_str!("../../artifacts/test/ToyVm.json");
+    serde_json::from_str(text).expect("artifacts are written by the build")
+}
+
 #[cfg(test)]
 mod tests {
     /// EIP-170.
@@ -75,7 +86,7 @@ mod tests {
 
     #[test]
     fn every_artifact_can_be_read_and_deployed() {
-        for artifact in super::all() {
+        for artifact in super::all().into_iter().chain([super::toy_vm()]) {
             let length = artifact.deployed_bytecode.len();
             assert!(
                 length > 0 && length <= MAX_RUNTIME,

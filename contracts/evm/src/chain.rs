@@ -4,13 +4,26 @@ use revm::context::result::{ExecutionResult, Output};
 use revm::context::{BlockEnv, TxEnv};
 use revm::database::{CacheDB, EmptyDB};
 use revm::handler::MainnetContext;
+use revm::precompile::{
+    PrecompileError, PrecompileFn, PrecompileOutput, PrecompileWithAddress, Precompiles,
+};
 use revm::primitives::hardfork::SpecId;
-use revm::primitives::{Address, B256, Bytes, Log, TxKind, U256, keccak256};
+use revm::primitives::{Address, B256, Bytes, Log, TxKind, U256, hex, keccak256};
 use revm::state::AccountInfo;
 use revm::{Context, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
 
 /// Gas of a transaction; contracts of this project need far less.
 const GAS_LIMIT: u64 = 1 << 32;
+
+/// The precompile that evaluates blobs.
+const POINT_EVALUATION: Address = Address::with_last_byte(0x0a);
+/// What it costs.
+const POINT_EVALUATION_GAS: u64 = 50_000;
+/// What it returns when a proof is right: the elements of a blob, and the modulus of the field.
+const POINT_EVALUATED: [u8; 64] = hex!(
+    "0000000000000000000000000000000000000000000000000000000000001000"
+    "73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001"
+);
 
 /// What became of a transaction.
 #[derive(Debug, Clone)]
@@ -64,6 +77,37 @@ impl Chain {
             block.timestamp += U256::from(seconds);
             block.number += U256::from(1);
         });
+    }
+
+    /// Sets the clock, and begins a new block.
+    pub fn warp(&mut self, timestamp: u64) {
+        self.evm.ctx.modify_block(|block| {
+            block.timestamp = U256::from(timestamp);
+            block.number += U256::from(1);
+        });
+    }
+
+    /// Says what the hash of the block before this one is.
+    pub fn set_parent_hash(&mut self, hash: B256) {
+        let parent = self.evm.ctx.block.number - U256::from(1);
+        self.database().cache.block_hashes.insert(parent, hash);
+    }
+
+    /// Takes every proof of a blob's element for right, for the gas of a real check (EIP-4844),
+    /// which takes C and is not there otherwise: a call that comes to it panics. For measuring,
+    /// once something has been deployed.
+    pub fn trust_blob_proofs(&mut self) {
+        let accepts: PrecompileFn = |_, gas| match gas < POINT_EVALUATION_GAS {
+            true => Err(PrecompileError::OutOfGas),
+            false => Ok(PrecompileOutput::new(
+                POINT_EVALUATION_GAS,
+                POINT_EVALUATED.into(),
+            )),
+        };
+        let mut precompiles = Precompiles::cancun().clone();
+        precompiles.extend([PrecompileWithAddress(POINT_EVALUATION, accepts)]);
+        // The EVM wants them for ever.
+        self.evm.precompiles.precompiles = Box::leak(Box::new(precompiles));
     }
 
     /// The time, in seconds.

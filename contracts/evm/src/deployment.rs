@@ -126,16 +126,30 @@ pub struct Deployment {
 /// # Errors
 /// The deployer's, also if a contract refuses the parameters.
 pub fn deploy<D: Deployer>(by: &mut D, parameters: &Parameters) -> Result<Deployment, D::Error> {
+    deploy_with_vm(by, parameters, |by, oracle| {
+        // The machine is told its state version.
+        let machine = (oracle, U256::from(8)).abi_encode_params();
+        by.create([artifact::cannon_vm().bytecode, machine].concat())
+    })
+}
+
+/// The same with another machine, which is deployed when there is an oracle.
+///
+/// # Errors
+/// As [`deploy`].
+pub fn deploy_with_vm<D: Deployer>(
+    by: &mut D,
+    parameters: &Parameters,
+    deploy_vm: impl FnOnce(&mut D, Address) -> Result<Address, D::Error>,
+) -> Result<Deployment, D::Error> {
     let p = parameters;
     let number = |value: u64| U256::from(value);
     let owner = by.account();
+    let periods = (number(MIN_PROPOSAL), number(p.challenge_period)).abi_encode_params();
+    let oracle = by.create([artifact::preimage_oracle().bytecode, periods].concat())?;
+    let vm = deploy_vm(by, oracle)?;
     let mut create =
         |artifact: Artifact, arguments: Vec<u8>| by.create([artifact.bytecode, arguments].concat());
-    let periods = (number(MIN_PROPOSAL), number(p.challenge_period));
-    let oracle = create(artifact::preimage_oracle(), periods.abi_encode_params())?;
-    // The machine is told its state version.
-    let machine = (oracle, number(8)).abi_encode_params();
-    let vm = create(artifact::cannon_vm(), machine)?;
     let factory = create(artifact::dispute_game_factory(), owner.abi_encode())?;
     let anchors = (factory, number(p.finality_delay)).abi_encode_params();
     let registry = create(artifact::anchor_state_registry(), anchors)?;

@@ -2,8 +2,9 @@
 //!
 //! [`artifact`] holds what `scripts/build-contracts.sh` compiled, [`abi`] how to call it,
 //! [`deployment`] how they are put together on any chain. [`chain`] is a chain without blocks: on
-//! one, [`stepper`] executes steps of the machine, and [`system`] plays games. [`random`] makes
-//! steps on which emulator and contract must agree, and [`cases`] sees to it.
+//! one, [`stepper`] executes steps of the machine, and [`system`] plays games, those of the
+//! simulator call by call in [`replay`]. [`random`] makes steps on which emulator and contract must
+//! agree, and [`cases`] sees to it.
 
 pub mod abi;
 pub mod artifact;
@@ -16,6 +17,9 @@ pub mod deployment;
 pub mod dice;
 #[cfg(feature = "evm")]
 pub mod random;
+#[cfg(feature = "evm")]
+pub mod replay;
+pub mod revert;
 #[cfg(feature = "evm")]
 pub mod stepper;
 #[cfg(feature = "evm")]

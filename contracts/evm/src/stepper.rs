@@ -50,14 +50,11 @@ impl Stepper {
     #[must_use]
     pub fn new() -> Self {
         let mut chain = Chain::new();
-        let periods = (U256::from(MIN_PROPOSAL), U256::from(CHALLENGE_PERIOD));
-        let of_oracle = artifact::preimage_oracle();
-        let oracle = chain.deploy(CALLER, &of_oracle.bytecode, &periods.abi_encode_params());
+        let oracle = deploy_oracle(&mut chain, CHALLENGE_PERIOD);
+        let vm = deploy_vm(&mut chain, oracle);
+        let storage = artifact::preimage_oracle().storage;
         let slots = ["preimageLengths", "preimageParts", "preimagePartOk"]
-            .map(|name| U256::from(of_oracle.storage[name].slot).into());
-        let version = (oracle, U256::from(8));
-        let code = artifact::cannon_vm().bytecode;
-        let vm = chain.deploy(CALLER, &code, &version.abi_encode_params());
+            .map(|name| U256::from(storage[name].slot).into());
         Self {
             chain,
             oracle,
@@ -134,6 +131,20 @@ impl Stepper {
             self.chain.set_storage(self.oracle, slot, value);
         }
     }
+}
+
+/// Deploys an oracle, with how long large pre-images can be challenged, in seconds.
+pub fn deploy_oracle(chain: &mut Chain, challenge_period: u64) -> Address {
+    let periods = (U256::from(MIN_PROPOSAL), U256::from(challenge_period));
+    let code = artifact::preimage_oracle().bytecode;
+    chain.deploy(CALLER, &code, &periods.abi_encode_params())
+}
+
+/// Deploys the verifier of state version 8.
+pub fn deploy_vm(chain: &mut Chain, oracle: Address) -> Address {
+    let version = (oracle, U256::from(8));
+    let code = artifact::cannon_vm().bytecode;
+    chain.deploy(CALLER, &code, &version.abi_encode_params())
 }
 
 /// Local data longer than a word cannot be loaded; the game's own never is.

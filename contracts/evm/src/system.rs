@@ -2,8 +2,8 @@
 
 use crate::abi::DisputeGameFactory as Factory;
 use crate::chain::{Chain, Receipt};
-use crate::deployment::{Deployer, deploy};
-use crate::stepper::CALLER;
+use crate::deployment::{Deployer, deploy_with_vm};
+use crate::stepper::{CALLER, deploy_vm};
 use alloy_sol_types::{SolCall, SolValue};
 use carronade_emulator::hash::Hash;
 use revm::primitives::{Address, U256};
@@ -34,8 +34,21 @@ impl System {
     /// If a contract refuses the parameters.
     #[must_use]
     pub fn new(parameters: &Parameters) -> Self {
+        Self::with_vm(parameters, deploy_vm)
+    }
+
+    /// The same with another machine, which is deployed when there is an oracle.
+    ///
+    /// # Panics
+    /// If a contract refuses the parameters.
+    #[must_use]
+    pub fn with_vm(
+        parameters: &Parameters,
+        deploy_vm: impl FnOnce(&mut Chain, Address) -> Address,
+    ) -> Self {
         let mut chain = Chain::new();
-        let Ok(at) = deploy(&mut chain, parameters);
+        let machine = |chain: &mut Chain, oracle| Ok(deploy_vm(chain, oracle));
+        let Ok(at) = deploy_with_vm(&mut chain, parameters, machine);
         Self {
             chain,
             oracle: at.oracle,
@@ -44,6 +57,15 @@ impl System {
             registry: at.registry,
             weth: at.weth,
         }
+    }
+
+    /// Sets the bond of root claims, in wei, which is that of the game's own curve at first.
+    pub fn set_initial_bond(&mut self, bond: U256) {
+        let call = Factory::setInitBondCall {
+            gameType: CANNON,
+            initBond: bond,
+        };
+        self.expect(CALLER, self.factory, &call, U256::ZERO);
     }
 
     /// Creates a game about the output root of a block.

@@ -9,7 +9,6 @@
 
 use carronade_dispute::draw::{self, View};
 use carronade_dispute::game::{Game, GameStatus};
-use carronade_dispute::script::Call;
 use carronade_dispute::sim::judge::judge;
 use carronade_dispute::sim::{Played, play};
 use std::collections::BTreeMap;
@@ -83,24 +82,13 @@ impl Tally {
         let claims = played.game.claims().len();
         self.claims += claims as u64;
         self.most_claims = self.most_claims.max(claims);
-        for call in &played.script.calls {
+        let script = &played.script;
+        for call in script.calls.iter().chain(&script.payouts) {
             match call.error() {
                 Some(error) => *self.refused.entry(error.to_string()).or_default() += 1,
-                None => *self.accepted.entry(name(call)).or_default() += 1,
+                None => *self.accepted.entry(call.name()).or_default() += 1,
             }
         }
-    }
-}
-
-fn name(call: &Call) -> &'static str {
-    match call {
-        Call::Warp { .. } => "warp",
-        Call::Move { .. } => "move",
-        Call::Step { .. } => "step",
-        Call::AddLocalData { .. } => "addLocalData",
-        Call::ChallengeRootL2Block { .. } => "challengeRootL2Block",
-        Call::ResolveClaim { .. } => "resolveClaim",
-        Call::Resolve { .. } => "resolve",
     }
 }
 

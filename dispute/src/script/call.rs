@@ -1,7 +1,8 @@
 //! One call of a script.
 
+use super::{FINALITY_DELAY, WITHDRAWAL_DELAY};
 use crate::error::GameError;
-use crate::game::{Game, LocalIdent, Message, Move, OutputRootProof, Step};
+use crate::game::{Closing, Game, LocalIdent, Message, Move, OutputRootProof, Payout, Step};
 use crate::sim::toy::ToyVm;
 use alloy_primitives::{Address, B256, Bytes, U128};
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,24 @@ pub enum Call {
         /// The error, if it reverts.
         error: Option<String>,
     },
+    /// `closeGame`.
+    CloseGame {
+        /// The caller.
+        sender: Address,
+        /// The error, if it reverts.
+        error: Option<String>,
+    },
+    /// `claimCredit`.
+    ClaimCredit {
+        /// The caller.
+        sender: Address,
+        /// `_recipient`.
+        recipient: Address,
+        /// The wei that the recipient is paid; none by a call that unlocks.
+        paid: U128,
+        /// The error, if it reverts.
+        error: Option<String>,
+    },
 }
 
 impl Call {
@@ -177,8 +196,38 @@ impl Call {
                 error,
             } => *error = outcome(game.resolve_claim(at(*sender), *claim, *num_to_resolve)),
             Self::Resolve { sender, error } => *error = outcome(game.resolve(at(*sender))),
+            Self::CloseGame { error, .. } => *error = outcome(game.close(closing(game, *now))),
+            Self::ClaimCredit {
+                recipient,
+                paid,
+                error,
+                ..
+            } => {
+                let done = game.claim_credit(*recipient, *now, closing(game, *now));
+                *paid = match done {
+                    Ok(Payout::Paid(wei)) => U128::from(wei),
+                    _ => U128::ZERO,
+                };
+                *error = outcome(done);
+            }
         }
         self
+    }
+
+    /// The contract's function, or `warp`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Warp { .. } => "warp",
+            Self::Move { .. } => "move",
+            Self::Step { .. } => "step",
+            Self::AddLocalData { .. } => "addLocalData",
+            Self::ChallengeRootL2Block { .. } => "challengeRootL2Block",
+            Self::ResolveClaim { .. } => "resolveClaim",
+            Self::Resolve { .. } => "resolve",
+            Self::CloseGame { .. } => "closeGame",
+            Self::ClaimCredit { .. } => "claimCredit",
+        }
     }
 
     /// Who calls.
@@ -191,7 +240,9 @@ impl Call {
             | Self::AddLocalData { sender, .. }
             | Self::ChallengeRootL2Block { sender, .. }
             | Self::ResolveClaim { sender, .. }
-            | Self::Resolve { sender, .. } => Some(*sender),
+            | Self::Resolve { sender, .. }
+            | Self::CloseGame { sender, .. }
+            | Self::ClaimCredit { sender, .. } => Some(*sender),
         }
     }
 
@@ -205,7 +256,9 @@ impl Call {
             | Self::AddLocalData { error, .. }
             | Self::ChallengeRootL2Block { error, .. }
             | Self::ResolveClaim { error, .. }
-            | Self::Resolve { error, .. } => error.as_deref(),
+            | Self::Resolve { error, .. }
+            | Self::CloseGame { error, .. }
+            | Self::ClaimCredit { error, .. } => error.as_deref(),
         }
     }
 }
@@ -216,6 +269,19 @@ fn local_data(game: &Game, ident: u64, claim: usize) -> Result<(B256, B256, u64)
     let data = game.local_data(*known.as_ref().unwrap_or(&LocalIdent::L1Head), claim)?;
     known?;
     Ok((data.local_context, data.word, data.size))
+}
+
+/// What the anchor registry says in scripts: all games are its factory's, and nobody pauses.
+fn closing(game: &Game, now: u64) -> Closing {
+    let finalized = game
+        .resolved_at()
+        .is_some_and(|resolved_at| now - resolved_at > FINALITY_DELAY);
+    Closing {
+        paused: false,
+        finalized,
+        proper: true,
+        withdrawal_delay: WITHDRAWAL_DELAY,
+    }
 }
 
 fn outcome<T>(result: Result<T, GameError>) -> Option<String> {

@@ -4,6 +4,7 @@ use super::actor::{Actor, Habits, Player};
 use super::chance::Chance;
 use super::lie::{Lie, LyingChain, LyingExecution};
 use super::mischief::{TRICKS, Troublemaker};
+use super::payouts::pay_out;
 use super::toy::{State, ToyVm};
 use super::truth::{Chain, Execution};
 use crate::game::{Game, GameStatus};
@@ -44,7 +45,7 @@ impl Arena {
 pub struct Played {
     /// What happened.
     pub script: Script,
-    /// The game at its end.
+    /// The game at its end, before it is paid out.
     pub game: Game,
     /// The honest actors.
     pub honest: Vec<Address>,
@@ -276,16 +277,19 @@ fn finish(
         let timestamp = next_time(&arena, acted, chance);
         arena.call(Call::Warp { timestamp });
     }
+    let (game, calls) = (arena.game.clone(), std::mem::take(&mut arena.calls));
+    pay_out(&mut arena, chance);
     Played {
         script: Script {
             version: VERSION,
-            parameters: *arena.game.parameters(),
+            parameters: *game.parameters(),
             creation,
             vm: arena.vm,
-            calls: arena.calls,
-            end: End::of(&arena.game),
+            calls,
+            end: End::of(&game),
+            payouts: arena.calls,
         },
-        game: arena.game,
+        game,
         honest,
         expected,
     }

@@ -27,6 +27,16 @@ pub enum Violation {
         /// In wei.
         won: u128,
     },
+    /// What was won was not paid out.
+    #[error("{who} won {won} wei, but was paid {paid}")]
+    Unpaid {
+        /// Who.
+        who: Address,
+        /// In wei.
+        won: u128,
+        /// In wei.
+        paid: u128,
+    },
     /// A claim of an honest actor is countered.
     #[error("claim {claim} is honest, but countered")]
     Lost {
@@ -69,6 +79,7 @@ pub fn judge(played: &Played) -> Result<(), Violation> {
         return Err(Violation::Outcome { expected, found });
     }
     balanced(game)?;
+    paid_out(played)?;
     let is_honest = |who: &Address| played.honest.contains(who);
     for (claim, data) in game.claims().iter().enumerate() {
         // A right root of another block than claimed is no honest claim.
@@ -102,6 +113,22 @@ fn balanced(game: &Game) -> Result<(), Violation> {
     } else {
         Err(Violation::Unbalanced { paid, won })
     }
+}
+
+fn paid_out(played: &Played) -> Result<(), Violation> {
+    for who in played.game.participants() {
+        let payments = played.script.payouts.iter().map(|call| match call {
+            Call::ClaimCredit {
+                recipient, paid, ..
+            } if *recipient == who => paid.to::<u128>(),
+            _ => 0,
+        });
+        let (won, paid) = (played.game.credit(who), payments.sum());
+        if won != paid {
+            return Err(Violation::Unpaid { who, won, paid });
+        }
+    }
+    Ok(())
 }
 
 fn no_cost(game: &Game, who: Address, expected: GameStatus) -> Result<(), Violation> {

@@ -1,6 +1,8 @@
 //! A game that is attacked down to its last depth.
 
+use alloy_sol_types::SolCall;
 use carronade_contracts::abi::FaultDisputeGame as Game;
+use carronade_contracts::chain::intrinsic_gas;
 use carronade_contracts::system::{Parameters, System};
 use carronade_emulator::cpu::Width;
 use carronade_emulator::hash::Hash;
@@ -12,8 +14,12 @@ use carronade_emulator::step::NoOutput;
 use carronade_emulator::witness::StepWitness;
 use revm::primitives::{Address, U256};
 
-const ALICE: Address = Address::repeat_byte(0xa1);
-const BOB: Address = Address::repeat_byte(0xb0);
+/// Who claims the root, and what is on its side.
+pub const ALICE: Address = Address::repeat_byte(0xa1);
+/// Who claims the opposite.
+pub const BOB: Address = Address::repeat_byte(0xb0);
+/// More than a game takes, in wei.
+pub const WEALTH: U256 = U256::from_limbs([0, 1_000, 0, 0]);
 const CLAIMED_BLOCK: u64 = 1_000;
 /// The key of the disputed block's number.
 const BLOCK_NUMBER: u64 = 4;
@@ -38,7 +44,7 @@ pub fn first_step() -> StepWitness {
     machine.prove().unwrap()
 }
 
-/// A game in which all moves are attacks, so that it ends at the first step of a trace.
+/// A game down to its last depth.
 pub struct Played {
     /// All contracts.
     pub system: System,
@@ -46,21 +52,25 @@ pub struct Played {
     pub game: Address,
     /// Index of the last claim.
     pub leaf: u64,
-    /// Gas of each move, as whole transactions.
-    pub gas_of_moves: Vec<u64>,
+    /// Gas of each move: execution, and the whole transaction.
+    pub moves: Vec<(u64, u64)>,
 }
 
-/// Moves by turns; only the last claim matters, and says what is given.
+/// All moves are attacks, so that the game ends at the first step of a trace. Only the last claim
+/// matters, and says what is given.
 pub fn play(parameters: &Parameters, leaf_claim: Hash) -> Played {
+    play_by(parameters, leaf_claim, |_| true)
+}
+
+/// Moves by turns, attacks where it is said by depth and defences elsewhere.
+pub fn play_by(parameters: &Parameters, leaf_claim: Hash, attacks: impl Fn(u64) -> bool) -> Played {
     let mut system = System::new(parameters);
     for player in [ALICE, BOB] {
-        system
-            .chain
-            .fund(player, U256::from(10).pow(U256::from(21)));
+        system.chain.fund(player, WEALTH);
     }
     let mut claim = [1; 32];
     let game = system.create_game(ALICE, claim, CLAIMED_BLOCK);
-    let mut gas_of_moves = Vec::new();
+    let mut moves = Vec::new();
     for depth in 1..=parameters.max_depth {
         let bond = Game::getRequiredBondCall {
             position: 1 << depth,
@@ -71,13 +81,27 @@ pub fn play(parameters: &Parameters, leaf_claim: Hash) -> Played {
         } else {
             claim
         };
-        let call = Game::attackCall {
-            disputed: claim.into(),
-            parentIndex: U256::from(depth - 1),
-            claim: next.into(),
+        let (disputed, parent) = (claim.into(), U256::from(depth - 1));
+        let data = if attacks(depth) {
+            Game::attackCall {
+                disputed,
+                parentIndex: parent,
+                claim: next.into(),
+            }
+            .abi_encode()
+        } else {
+            Game::defendCall {
+                disputed,
+                parentIndex: parent,
+                claim: next.into(),
+            }
+            .abi_encode()
         };
         let player = if depth % 2 == 0 { ALICE } else { BOB };
-        gas_of_moves.push(system.expect(player, game, &call, bond).gas);
+        let sent = intrinsic_gas(&data);
+        let receipt = system.chain.call(player, game, data, bond);
+        assert!(receipt.output.is_ok(), "depth {depth}: {receipt:?}");
+        moves.push((receipt.gas - sent, receipt.gas));
         claim = next;
     }
     let leaf = parameters.max_depth;
@@ -85,7 +109,7 @@ pub fn play(parameters: &Parameters, leaf_claim: Hash) -> Played {
         system,
         game,
         leaf,
-        gas_of_moves,
+        moves,
     }
 }
 

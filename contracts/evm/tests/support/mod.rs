@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test uses a part of it")]
 
+pub mod calls;
 pub mod game;
 
 use carronade_emulator::codec::{Packing, read_state};

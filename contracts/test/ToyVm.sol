@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.15;
+pragma solidity 0.8.30;
 
 /// The toy machine of scripts, by the rules in `dispute/src/sim/toy.rs`: a program that
 /// checks whether one output root follows from another. It lets a script of a random game
