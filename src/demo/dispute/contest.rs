@@ -5,7 +5,7 @@ use crate::failure::{Failure, Outcome};
 use crate::log::Logger;
 use crate::{interrupt, say};
 use alloy_primitives::{Address, U256};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use carronade_challenger::{
     Agent, AgentOptions, Block, Chain, Factory, GameTrace, Journal, Metrics, Notice, Reader,
     SendOptions, Sender, Table, Traces, Wallet,
@@ -34,6 +34,9 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// How often time is moved on before it is concluded that a game does not end.
 const MOST_WAITS: u32 = 8;
+
+/// How often the game is read again when it cannot be what is told.
+const MOST_TRIES: u32 = 50;
 
 /// How it went.
 pub struct Played {
@@ -110,7 +113,7 @@ impl<'a> Contest<'a> {
         liar_proposes: bool,
         instruction: u64,
         logger: &Logger,
-    ) -> Result<Self> {
+    ) -> Outcome<Self> {
         let chain = ground.chain()?;
         let right = ground.claim();
         let lie = Lying {
@@ -166,8 +169,7 @@ impl<'a> Contest<'a> {
             if interrupt::requested() {
                 return Err(Failure::Interrupted);
             }
-            let head = self.chain.latest()?;
-            let game = self.reader.read(&head, Address::ZERO)?.game;
+            let (head, game) = self.look()?;
             for (index, claim) in game.claims().iter().enumerate().skip(told) {
                 self.show(&game, index, claim)?;
             }
@@ -191,6 +193,21 @@ impl<'a> Contest<'a> {
             self.ground
                 .anvil()
                 .increase_time(game.parameters().max_clock_duration + 1)?;
+        }
+    }
+
+    /// The game at the newest block. While anvil makes a block, it may answer partly for the next
+    /// one; then the question is put again.
+    fn look(&self) -> Result<(Block, Game)> {
+        let mut tries = 0;
+        loop {
+            let head = self.chain.latest()?;
+            match self.reader.read(&head, Address::ZERO) {
+                Ok(seen) => return Ok((head, seen.game)),
+                Err(error) if tries == MOST_TRIES => return Err(error.into()),
+                Err(_) => tries += 1,
+            }
+            std::thread::sleep(POLL);
         }
     }
 
@@ -229,7 +246,8 @@ impl<'a> Contest<'a> {
         }
     }
 
-    /// Whether both have looked at the newest block and had nothing to do.
+    /// Whether both have looked at the newest block and had nothing to do, and nothing is on its
+    /// way into a block.
     fn is_idle(&self, head: &Block) -> Result<bool> {
         let sides = [&self.honest, &self.liar];
         let seen = sides.iter().all(|side| side.has_seen(head));
@@ -349,7 +367,8 @@ impl Side {
     fn has_seen(&self, head: &Block) -> bool {
         let metrics = &self.table.metrics;
         let is_done = metrics.games_finished.load(Ordering::Relaxed) > 0;
-        is_done || metrics.round_block.load(Ordering::Relaxed) >= head.number
+        let is_seen = is_done || metrics.round_block.load(Ordering::Relaxed) >= head.number;
+        is_seen && self.table.sender.pending() == 0
     }
 
     fn gain(&self, chain: &Chain, head: &Block) -> Result<f64> {
@@ -371,15 +390,19 @@ fn propose(
     factory: &Factory,
     sender: &Sender,
     claimed: Proposal,
-) -> Result<Address> {
+) -> Outcome<Address> {
     let head = chain.latest()?;
     let (root, block) = (claimed.root, claimed.l2_block);
     sender.submit(factory.create(&head, CANNON, root, block)?)?;
-    // The chain makes a block at once for each transaction.
-    let head = chain.latest()?;
-    sender.tend(&head)?;
-    let game = factory.find(&head, CANNON, root, block)?;
-    game.ok_or_else(|| anyhow!("the game was not created"))
+    while sender.pending() > 0 {
+        if interrupt::requested() {
+            return Err(Failure::Interrupted);
+        }
+        std::thread::sleep(POLL);
+        sender.tend(&chain.latest()?)?;
+    }
+    let game = factory.find(&chain.latest()?, CANNON, root, block)?;
+    Ok(game.context("the game was not created")?)
 }
 
 fn ether(wei: f64) -> f64 {
