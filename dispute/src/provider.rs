@@ -66,3 +66,32 @@ pub trait TraceAccessor {
         game: &Game,
     ) -> Result<Option<BlockNumberProof>, Self::Error>;
 }
+
+impl<T: TraceAccessor + ?Sized> TraceAccessor for Box<T> {
+    type Error = T::Error;
+
+    fn claim_at(
+        &mut self,
+        game: &Game,
+        reference: usize,
+        position: Position,
+    ) -> Result<B256, T::Error> {
+        (**self).claim_at(game, reference, position)
+    }
+
+    fn step_data(
+        &mut self,
+        game: &Game,
+        reference: usize,
+        position: Position,
+    ) -> Result<StepData, T::Error> {
+        (**self).step_data(game, reference, position)
+    }
+
+    fn block_number_challenge(
+        &mut self,
+        game: &Game,
+    ) -> Result<Option<BlockNumberProof>, T::Error> {
+        (**self).block_number_challenge(game)
+    }
+}

@@ -112,6 +112,16 @@ pub trait PreimageSource {
     fn prove_blob(&mut self, commitment: &[u8], z: B256) -> Result<(B256, Vec<u8>), String>;
 }
 
+impl<S: PreimageSource + ?Sized> PreimageSource for Box<S> {
+    fn preimage(&mut self, key: B256) -> Result<Vec<u8>, String> {
+        (**self).preimage(key)
+    }
+
+    fn prove_blob(&mut self, commitment: &[u8], z: B256) -> Result<(B256, Vec<u8>), String> {
+        (**self).prove_blob(commitment, z)
+    }
+}
+
 /// Bytes of a blob's commitment.
 const COMMITMENT: usize = 48;
 /// Bytes of a precompile's address and gas before its input.
