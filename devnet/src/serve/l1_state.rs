@@ -21,7 +21,7 @@ pub(super) fn methods(shared: &Shared, method: &str, params: &[Value]) -> Answer
             result(U64::from(fee.unwrap_or_default()))
         }
         "eth_getBalance" => at(shared, params, 1).and_then(|_| result(U256::ZERO)),
-        "eth_getCode" | "eth_call" => at(shared, params, 1).and_then(|_| result(Bytes::new())),
+        "eth_getCode" => at(shared, params, 1).and_then(|_| result(Bytes::new())),
         "eth_getStorageAt" => at(shared, params, 2).and_then(|_| result(B256::ZERO)),
         "eth_getTransactionCount" => nonce(shared, params),
         "eth_getTransactionByHash" => find(shared, params, |block, index| {
