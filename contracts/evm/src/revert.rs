@@ -1,7 +1,7 @@
 //! What contracts revert with, by name.
 
 use crate::artifact;
-use alloy_sol_types::private::keccak256;
+use alloy_primitives::keccak256;
 use alloy_sol_types::{Panic, Revert as Text, SolError};
 use serde::Deserialize;
 use std::collections::HashMap;

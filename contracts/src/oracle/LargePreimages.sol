@@ -118,8 +118,9 @@ abstract contract LargePreimages is Preimages {
         Leaf calldata postState,
         bytes32[] calldata postStateProof
     ) external {
-        expectLeaf(claimant, uuid, preState, preStateProof);
-        expectLeaf(claimant, uuid, postState, postStateProof);
+        bytes32 root = getTreeRootLPP(claimant, uuid);
+        expectLeaf(root, preState, preStateProof);
+        expectLeaf(root, postState, postStateProof);
         expectContiguous(stateMatrix, preState, postState);
         counter(claimant, uuid, stateMatrix, postState);
     }
@@ -131,7 +132,7 @@ abstract contract LargePreimages is Preimages {
         Leaf calldata postState,
         bytes32[] calldata postStateProof
     ) external {
-        expectLeaf(claimant, uuid, postState, postStateProof);
+        expectLeaf(getTreeRootLPP(claimant, uuid), postState, postStateProof);
         if (postState.index != 0) revert StatesNotContiguous();
         Keccak.StateMatrix memory stateMatrix;
         counter(claimant, uuid, stateMatrix, postState);
@@ -150,8 +151,9 @@ abstract contract LargePreimages is Preimages {
         Progress memory p = progress[claimant][uuid];
         if (p.countered) revert BadProposal();
         if (p.timestamp == 0 || block.timestamp - p.timestamp <= challengePeriod) revert ActiveProposal();
-        expectLeaf(claimant, uuid, preState, preStateProof);
-        expectLeaf(claimant, uuid, postState, postStateProof);
+        bytes32 root = getTreeRootLPP(claimant, uuid);
+        expectLeaf(root, preState, preStateProof);
+        expectLeaf(root, postState, postStateProof);
         expectContiguous(stateMatrix, preState, postState);
         if (postState.index + 1 != p.blocksProcessed) revert StatesNotContiguous();
         Keccak.absorb(stateMatrix, postState.input);
@@ -237,9 +239,9 @@ abstract contract LargePreimages is Preimages {
         }
     }
 
-    function expectLeaf(address claimant, uint256 uuid, Leaf calldata leaf, bytes32[] calldata siblings) private view {
+    function expectLeaf(bytes32 root, Leaf calldata leaf, bytes32[] calldata siblings) private pure {
         bytes32 hash = keccak256(abi.encodePacked(leaf.input, leaf.index, leaf.stateCommitment));
-        if (BlockTree.fold(siblings, leaf.index, hash) != getTreeRootLPP(claimant, uuid)) revert InvalidProof();
+        if (BlockTree.fold(siblings, leaf.index, hash) != root) revert InvalidProof();
     }
 
     function expectContiguous(Keccak.StateMatrix memory stateMatrix, Leaf calldata preState, Leaf calldata postState)
