@@ -31,5 +31,5 @@ pub use serve::{
 pub use show::{key_type, show_hint, show_key};
 pub use store::{
     DatabaseStore, FileStore, Format, Layout, MemoryStore, Store, StoreError, Visit, check,
-    create_store, open_store, parse_key, read_file,
+    create_store, open_store, parse_key,
 };

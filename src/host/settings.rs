@@ -1,8 +1,9 @@
 //! What the flags of `host single` and `prove` mean together.
 
 use crate::cli::{self, DataFormat};
+use crate::files;
 use anyhow::{Context, Result, anyhow, bail};
-use carronade_host::{Format, MemoryStore, Store, create_store, open_store, read_file};
+use carronade_host::{Format, MemoryStore, Store, create_store, open_store};
 use carronade_online::{Endpoints, Locals};
 use serde::Deserialize;
 use std::path::Path;
@@ -66,7 +67,8 @@ fn shown(args: &cli::Proof) -> String {
 /// The content of a file that must be JSON. It goes to the program as it is: what is not known
 /// here may be known there.
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let json = read_file(path).context("cannot read a configuration")?;
+    files::refuse_irregular(path)?;
+    let json = files::read_bytes(path)?;
     if json.is_empty() {
         bail!("{} is empty", path.display());
     }

@@ -145,7 +145,7 @@ pub(super) fn read_regular(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 ///
 /// # Errors
 /// When it cannot be read, or is not a regular file.
-pub fn read_file(path: &Path) -> Result<Vec<u8>, StoreError> {
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, StoreError> {
     read_flagged(path, OFlags::empty())
 }
 

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use carronade_emulator::preimage::true_key;
 
 pub use database::DatabaseStore;
-pub use file::{FileStore, Layout, read_file};
+use file::read_file;
+pub use file::{FileStore, Layout};
 pub use format::Format;
 pub use memory::MemoryStore;
 
