@@ -173,7 +173,7 @@ impl Jobs {
         self.ended += 1;
         // A full disk, say, is no pre-image that is missing.
         if let Err(fault @ (Fault::Settings(_) | Fault::Store(_))) = &result {
-            self.fatal = Some(fault.to_string());
+            self.fatal.get_or_insert_with(|| fault.to_string());
         }
         let Some(job) = self.list.iter_mut().find(|job| job.id == id) else {
             return;
