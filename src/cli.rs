@@ -16,7 +16,7 @@ pub use dispute::{
     ListGames, Propose, Settlement, ShowGame,
 };
 pub use host::{Convert, DataFormat, Host, HostCommand, Proof, Single};
-pub use prove::{Batches, Data, Devnet, Fork, Prove, ProveEngine};
+pub use prove::{Devnet, Prove, ProveEngine};
 
 /// Takes empty paths too, which stand for "none".
 fn any_path() -> impl TypedValueParser<Value = PathBuf> {
@@ -369,7 +369,7 @@ pub struct Prestate {
         default_value = "multithreaded64-5"
     )]
     pub version: String,
-    /// Write the state to this file, .bin or .bin.gz, or as <hash>.bin.gz into this folder
+    /// Write the state to this file, .bin or .bin.gz, or as <hash>.bin.gz into this folder, made if need be
     #[arg(long, value_name = "FILE OR DIR")]
     pub out: Option<PathBuf>,
     /// Compare this state's hash with --hash, or with the hash that the file is named by

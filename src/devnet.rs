@@ -1,12 +1,11 @@
 //! `devnet`: a deterministic OP Stack chain for tests and trials.
 
-use crate::cli::{Batches, Data, Fork};
 use crate::failure::{Failure, Outcome};
 use crate::{cli, files, interrupt, say};
 use anyhow::{Context, anyhow};
-use carronade_devnet::{BatchKind, Claim, DataKind, Devnet, Faults, Spec};
+use carronade_devnet::{Claim, Devnet, Faults, Spec};
 use carronade_host::{Format, create_store};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +16,17 @@ use std::time::Duration;
 pub fn run(args: &cli::Devnet) -> Outcome {
     let devnet = Devnet::generate(&spec(args)).context("cannot make such a chain")?;
     let claim = claim(args, &devnet)?;
-    std::fs::create_dir_all(&args.out)
-        .with_context(|| format!("cannot create {}", args.out.display()))?;
-    let config = args.out.join("rollup.json");
-    files::write_json(&config, &devnet.config)?;
+    let Some(out) = &args.out else {
+        // Served without a folder: the configuration is there as long as the nodes are.
+        let folder = tempfile::tempdir().context("cannot make a folder for the configuration")?;
+        let config = write_config(&devnet, folder.path())?;
+        return serve(devnet, &claim, &config);
+    };
+    let config = write_config(&devnet, out)?;
     if args.serve {
         return serve(devnet, &claim, &config);
     }
-    let images = args.out.join("preimages");
+    let images = out.join("preimages");
     let store = create_store(&images, Format::Directory).context("cannot write pre-images")?;
     devnet
         .write(&*store, &claim)
@@ -33,37 +35,25 @@ pub fn run(args: &cli::Devnet) -> Outcome {
     Ok(())
 }
 
+/// Writes the rollup configuration into a folder, made if need be.
+fn write_config(devnet: &Devnet, folder: &Path) -> Outcome<PathBuf> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create {}", folder.display()))?;
+    let config = folder.join("rollup.json");
+    files::write_json(&config, &devnet.config)?;
+    Ok(config)
+}
+
 fn spec(args: &cli::Devnet) -> Spec {
     Spec {
         seed: args.seed,
         l1_blocks: args.l1_blocks,
         l2_blocks: args.l2_blocks,
         transactions: args.transactions,
-        fork: fork(args.fork),
-        batches: match args.batches {
-            Batches::Single => BatchKind::Single,
-            Batches::Span => BatchKind::Span,
-            Batches::Mixed => BatchKind::Mixed,
-        },
-        data: match args.data {
-            Data::Calldata => DataKind::Calldata,
-            Data::Blobs => DataKind::Blobs,
-            Data::Mixed => DataKind::Mixed,
-        },
+        fork: args.fork,
+        batches: args.batches,
+        data: args.data,
         ..Spec::standard()
-    }
-}
-
-const fn fork(fork: Fork) -> carronade_devnet::Fork {
-    match fork {
-        Fork::Regolith => carronade_devnet::Fork::Regolith,
-        Fork::Canyon => carronade_devnet::Fork::Canyon,
-        Fork::Delta => carronade_devnet::Fork::Delta,
-        Fork::Ecotone => carronade_devnet::Fork::Ecotone,
-        Fork::Fjord => carronade_devnet::Fork::Fjord,
-        Fork::Granite => carronade_devnet::Fork::Granite,
-        Fork::Holocene => carronade_devnet::Fork::Holocene,
-        Fork::Isthmus => carronade_devnet::Fork::Isthmus,
     }
 }
 

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Failure {
     /// A wrong flag, a bad file, a failed write: exit code 1.
     Error(anyhow::Error),
+    /// A claim could not be judged: exit code 2, since 1 would mean that it is invalid.
+    NoVerdict(anyhow::Error),
     /// The VM cannot go on, for the guest's or the host's sake: exit code 2, by which
     /// op-challenger knows it.
     VmPanic(String),
@@ -28,13 +30,22 @@ pub enum Failure {
 pub type Outcome<T = ()> = Result<T, Failure>;
 
 impl Failure {
+    /// The same for a command that judges a claim: what went wrong is no verdict.
+    #[must_use]
+    pub fn without_verdict(self) -> Self {
+        match self {
+            Failure::Error(error) => Failure::NoVerdict(error),
+            other => other,
+        }
+    }
+
     /// The process's exit code.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
             Failure::ReaderGone => 0,
             Failure::Error(_) | Failure::EnginesDiffer(_) | Failure::No => 1,
-            Failure::VmPanic(_) => 2,
+            Failure::NoVerdict(_) | Failure::VmPanic(_) => 2,
             Failure::Program(code) => *code,
             Failure::Interrupted => 130,
         }
@@ -44,7 +55,9 @@ impl Failure {
     #[must_use]
     pub fn message(&self) -> Option<String> {
         match self {
-            Failure::Error(error) => Some(format!("error: {}", Causes(error))),
+            Failure::Error(error) | Failure::NoVerdict(error) => {
+                Some(format!("error: {}", Causes(error)))
+            }
             Failure::VmPanic(words) | Failure::EnginesDiffer(words) => {
                 Some(format!("error: {words}"))
             }

@@ -137,6 +137,17 @@ pub fn check_place(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Fails if something is there that is no regular file: opening a pipe may wait without end.
+///
+/// # Errors
+/// When it is not a regular file.
+pub fn refuse_irregular(path: &Path) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        bail!("{}: not a regular file", path.display());
+    }
+    Ok(())
+}
+
 fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.into(),

@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use carronade::cli::{Cli, Command};
-use carronade::failure::Outcome;
+use carronade::failure::{Failure, Outcome};
 use carronade::log::Logger;
 use carronade::{
     audit, bench, bisect, challenger, compile, create_game, demo, devnet, diff, disassemble, game,
@@ -27,14 +27,31 @@ fn main() -> ExitCode {
     ExitCode::from(failure.exit_code())
 }
 
-/// What clap has to say: help, or an error, whose exit code is 1 since 2 means a VM panic.
+/// What clap has to say: help, or an error, whose exit code is 1 since 2 means a VM panic; but 2
+/// where 1 is a verdict.
 fn answer(error: &clap::Error) -> Outcome {
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => out::print(&error.to_string()),
-        _ => Err(anyhow!(one_line(&error.to_string())).into()),
+        _ => {
+            let failure = Failure::from(anyhow!(one_line(&error.to_string())));
+            Err(match judges() {
+                true => failure.without_verdict(),
+                false => failure,
+            })
+        }
     }
+}
+
+/// Whether the command line is, as far as it can be understood, of a command that judges a claim.
+fn judges() -> bool {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let has = |name: &str| words.iter().any(|word| word == name);
+    let mut names = words
+        .iter()
+        .filter(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    names.next().is_some_and(|name| name == "prove") || (has("single") && has("--native"))
 }
 
 /// The first paragraph of a message, on one line, without its leading `error: `.

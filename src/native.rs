@@ -2,9 +2,9 @@
 
 use crate::out;
 use carronade_fault_proof::{Error, Oracle, OracleError};
+use carronade_host::catch;
 use carronade_online::Single;
 use carronade_program::key::PreimageKey;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 /// The exit code of a program that cannot tell.
@@ -30,18 +30,13 @@ pub fn run(single: &Arc<Single>) -> u8 {
     let oracle = Arc::new(InProcess(Arc::clone(single)));
     // A configuration that makes no sense can make the program panic, which in the VM is exit
     // code 2 too; nothing of it is used afterwards.
-    let program = AssertUnwindSafe(|| carronade_fault_proof::run(oracle));
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|panic| {
-        let words = panic
-            .payload_as_str()
-            .unwrap_or("for a reason without words");
-        let words = words.replace(char::is_control, " ");
-        out::complain(&format!("error: the program failed: {words}"));
-    }));
-    let result = panic::catch_unwind(program);
-    panic::set_hook(hook);
-    let Ok(result) = result else { return FAILED };
+    let result = match catch(|| carronade_fault_proof::run(oracle)) {
+        Ok(result) => result,
+        Err(words) => {
+            out::complain(&format!("error: the program failed: {words}"));
+            return FAILED;
+        }
+    };
     match result {
         Ok(verdict) => {
             out::complain(&verdict.to_string());

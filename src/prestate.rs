@@ -9,6 +9,8 @@ use carronade_emulator::hash::Hash;
 use carronade_emulator::memory::Memory;
 use carronade_emulator::state::{State, StateVersion, state_hash};
 use serde::Serialize;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// What is told of a prestate, also as JSON.
@@ -88,9 +90,14 @@ fn tell(program: Program, about: &About) -> Outcome {
     Ok(())
 }
 
-/// Writes a prestate: to a file, or into a folder by the name under which op-challenger's
+/// Writes a prestate: to a file, or into a folder, made if need be, by the name under which op-challenger's
 /// prestates URL has it (`op-challenger/game/fault/trace/prestates/multi.go`).
 fn write(state: &State, memory: &Memory, hash: Hash, place: &Path) -> Outcome<PathBuf> {
+    // A file has an ending, so this is a folder that is not there yet.
+    let ends_as_folder = place.as_os_str().as_bytes().ends_with(b"/");
+    if place.extension().is_none() || ends_as_folder {
+        fs::create_dir_all(place).with_context(|| format!("cannot create {}", place.display()))?;
+    }
     let file = match place.is_dir() {
         true => place.join(format!("{}.bin.gz", const_hex::encode_prefixed(hash))),
         false => place.to_owned(),

@@ -4,6 +4,7 @@ use crate::clock::Stopwatch;
 use crate::failure::{Failure, Outcome};
 use crate::host::{open, with_watch};
 use crate::log::Logger;
+use crate::out::print_line;
 use crate::programs::by_name;
 use crate::run::GuestLog;
 use crate::{cli, engine, files, native, say, version};
@@ -60,8 +61,12 @@ impl PreimageOracle for InProcess {
 /// Runs the command; its exit code is the program's: 0 for a valid claim, 1 for an invalid one.
 ///
 /// # Errors
-/// When the flags do not go together, or the program cannot come to an answer.
+/// When the flags do not go together, or the program cannot come to an answer: exit code 2.
 pub fn run(args: &cli::Prove, json: bool, logger: &Logger) -> Outcome {
+    judge(args, json, logger).map_err(Failure::without_verdict)
+}
+
+fn judge(args: &cli::Prove, json: bool, logger: &Logger) -> Outcome {
     let single = open(&args.proof)?;
     let watch = Stopwatch::start();
     let (exit_code, vm) = match args.native {
@@ -88,9 +93,14 @@ pub fn run(args: &cli::Prove, json: bool, logger: &Logger) -> Outcome {
         vm,
         host: single.summary(),
     };
-    match json {
-        true => say!("{}", serde_json::to_string(&report)?),
-        false => tell(&report)?,
+    let told = match json {
+        true => print_line(format_args!("{}", serde_json::to_string(&report)?)),
+        false => tell(&report),
+    };
+    match told {
+        // The verdict stands, whoever reads of it.
+        Ok(()) | Err(Failure::ReaderGone) => {}
+        Err(failure) => return Err(failure),
     }
     match exit_code {
         0 => Ok(()),
@@ -104,6 +114,7 @@ fn start(args: &cli::Prove) -> Outcome<(State, Memory, Hash)> {
         let version = version::by_name(&args.version)?;
         return Ok(by_name("fault-proof")?.prestate(version)?);
     };
+    files::refuse_irregular(file)?;
     let (state, mut memory) = files::read_state(file)?;
     let hash = state_hash(&state.witness(&memory.root()));
     Ok((state, memory, hash))

@@ -26,6 +26,7 @@ pub(crate) const SYSTEM_CONFIG: Address = address!("0x5c000000000000000000000000
 
 /// The OP Stack's forks after Bedrock, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[allow(missing_docs, reason = "the names are those of the specification")]
 pub enum Fork {
     Regolith,
@@ -54,6 +55,7 @@ impl Fork {
 
 /// How L2 blocks are put into batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum BatchKind {
     /// One batch for each block.
     Single,
@@ -65,6 +67,7 @@ pub enum BatchKind {
 
 /// How batch data gets to L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum DataKind {
     /// In calldata.
     Calldata,

@@ -15,6 +15,7 @@
 mod child;
 mod error;
 mod exchange;
+mod panics;
 mod pipes;
 mod process;
 mod serve;
@@ -22,6 +23,7 @@ mod show;
 mod store;
 
 pub use error::{Asked, HostError};
+pub use panics::catch;
 pub use process::{Ended, Grace, HostExit, MAX_PREIMAGE, ProcessOracle};
 pub use serve::{
     Find, HostFds, ServeError, Served, inherited_fds, serve, serve_from, serve_inherited_fds,

@@ -127,6 +127,60 @@ fn a_file_that_is_no_database_is_told() {
 }
 
 #[test]
+fn no_damage_of_a_database_is_a_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DatabaseStore::create(dir.path()).unwrap();
+    let pairs: Vec<_> = (0..=255_u8).map(|n| (key(2, n), vec![n; 700])).collect();
+    for some in pairs.chunks(16) {
+        store.put_all(some).unwrap();
+    }
+    drop(store);
+    let file = dir.path().join("preimages.redb");
+    let whole = fs::read(&file).unwrap();
+    let (mut failures, mut panics) = (0, 0);
+    for page in 0..whole.len() / 4096 {
+        for fill in [0, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[page * 4096..(page + 1) * 4096].fill(fill);
+            fs::write(&file, bytes).unwrap();
+            for writes in [false, true] {
+                if let Err(error) = use_damaged(dir.path(), &pairs, writes) {
+                    failures += 1;
+                    panics += usize::from(error.to_string().contains("is damaged: "));
+                }
+            }
+        }
+    }
+    assert!(failures > panics && panics > 0, "{failures}, {panics}");
+}
+
+/// Reads, visits and perhaps writes all of a damaged database; what fails names the file.
+fn use_damaged(
+    root: &std::path::Path,
+    pairs: &[([u8; 32], Vec<u8>)],
+    writes: bool,
+) -> Result<(), StoreError> {
+    let work = || {
+        let store = match writes {
+            true => DatabaseStore::create(root)?,
+            false => DatabaseStore::open(root)?,
+        };
+        let mut result = Ok(());
+        for (key, _) in pairs {
+            result = result.and(store.get(key).map(drop));
+        }
+        result = result.and(store.each(&mut |_, _| Ok(())));
+        if writes {
+            result = result.and(store.put(&key(2, 0), b"new"));
+        }
+        result
+    };
+    work().inspect_err(|error| {
+        assert!(error.to_string().contains("preimages.redb"), "{error}");
+    })
+}
+
+#[test]
 fn values_are_held_against_their_keys() {
     let hello = const_hex::decode_to_array::<_, 32>(
         "1c8aff950685c2ed4bc3174f3472287b56d9517b9c948127319a09a7a36deac8",

@@ -1,6 +1,7 @@
 //! The flags of `prove` and `devnet`.
 
 use super::{Proof, Translation};
+use carronade_devnet::{BatchKind, DataKind, Fork};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -38,48 +39,12 @@ pub enum ProveEngine {
     Translator,
 }
 
-/// A fork by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names are those of the specification")]
-pub enum Fork {
-    Regolith,
-    Canyon,
-    Delta,
-    Ecotone,
-    Fjord,
-    Granite,
-    Holocene,
-    Isthmus,
-}
-
-/// How L2 blocks are put into batches, or batches onto L1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Batches {
-    /// A batch for each block
-    Single,
-    /// A batch for all blocks of a channel
-    Span,
-    /// Either, channel by channel
-    Mixed,
-}
-
-/// Where batches are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Data {
-    /// In calldata
-    Calldata,
-    /// In blobs
-    Blobs,
-    /// Either, L1 block by L1 block
-    Mixed,
-}
-
 #[derive(Debug, Args)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Devnet {
     /// Folder for pre-images and rollup configuration
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "serve")]
+    pub out: Option<PathBuf>,
     /// Where all randomness comes from
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -96,11 +61,11 @@ pub struct Devnet {
     #[arg(long, value_enum, default_value_t = Fork::Isthmus)]
     pub fork: Fork,
     /// How L2 blocks are put into batches
-    #[arg(long, value_enum, default_value_t = Batches::Span)]
-    pub batches: Batches,
+    #[arg(long, value_enum, default_value_t = BatchKind::Span)]
+    pub batches: BatchKind,
     /// Where batches are
-    #[arg(long, value_enum, default_value_t = Data::Blobs)]
-    pub data: Data,
+    #[arg(long, value_enum, default_value_t = DataKind::Blobs)]
+    pub data: DataKind,
     /// Number of the agreed L2 block
     #[arg(long, default_value_t = 0)]
     pub agreed: u64,

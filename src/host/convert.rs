@@ -5,7 +5,7 @@ use crate::cli;
 use crate::failure::Outcome;
 use crate::say;
 use anyhow::{Context, Result, bail};
-use carronade_host::{Store, StoreError, check, create_store, open_store};
+use carronade_host::{Format, Store, StoreError, check, create_store, open_store};
 use std::fs;
 use std::path::Path;
 
@@ -20,6 +20,7 @@ pub fn run(args: &cli::Convert) -> Outcome {
     let format = settings::format(args.format)?;
     let from = open_store(&args.from).context("cannot open the store to read")?;
     refuse_same(&args.from, &args.to)?;
+    refuse_other(&args.to, format)?;
     let to = create_store(&args.to, format).context("cannot open the store to write")?;
     let mut copy = Copy {
         from: &*from,
@@ -42,6 +43,20 @@ fn refuse_same(from: &Path, to: &Path) -> Result<()> {
         bail!("--from and --to are the same folder, {}", to.display());
     }
     Ok(())
+}
+
+/// Fails if the folder has a store of another format, which it would keep.
+fn refuse_other(to: &Path, wanted: Format) -> Result<()> {
+    let found = Format::of(to).context("cannot open the store to write")?;
+    match found {
+        Some(found) if found != wanted => Err(StoreError::OtherFormat {
+            path: to.to_owned(),
+            found: found.name(),
+            wanted: wanted.name(),
+        })
+        .context("cannot open the store to write"),
+        _ => Ok(()),
+    }
 }
 
 /// A conversion under way.

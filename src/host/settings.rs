@@ -67,7 +67,11 @@ fn shown(args: &cli::Proof) -> String {
 /// The content of a file that must be JSON. It goes to the program as it is: what is not known
 /// here may be known there.
 fn read(path: &Path) -> Result<Vec<u8>> {
+    files::refuse_irregular(path)?;
     let json = files::read_bytes(path)?;
+    if json.is_empty() {
+        bail!("{} is empty", path.display());
+    }
     serde_json::from_slice::<serde::de::IgnoredAny>(&json)
         .with_context(|| format!("{} is not JSON", path.display()))?;
     Ok(json)

@@ -23,14 +23,16 @@ const TICK_MILLIS: u32 = 100;
 /// When the flags do not go together, the store cannot be used, or a pre-image is not to be had.
 pub fn run(args: &cli::Single) -> Outcome {
     interrupt::install()?;
-    if args.native == args.server {
-        return Err(anyhow!("exactly one of --server and --native is needed").into());
-    }
-    let single = open(&args.proof)?;
-    if args.native {
-        run_native(&args.proof, &single)
-    } else {
-        run_server(&args.proof, &single)
+    match (args.native, args.server) {
+        (true, false) => run_native(&args.proof).map_err(Failure::without_verdict),
+        (false, true) => run_server(&args.proof, &*open(&args.proof)?),
+        (native, _) => {
+            let failure = Failure::from(anyhow!("exactly one of --server and --native is needed"));
+            Err(match native {
+                true => failure.without_verdict(),
+                false => failure,
+            })
+        }
     }
 }
 
@@ -42,6 +44,7 @@ pub fn open(args: &cli::Proof) -> Result<Arc<Single>> {
     let settings = Settings::new(args)?;
     if let Some(path) = &args.summary_file {
         files::check_place(path)?;
+        files::refuse_irregular(path)?;
     }
     let store = store(args, settings.endpoints.is_some())?;
     let notice: Notice = Arc::new(|words: &str| {
@@ -55,7 +58,8 @@ pub fn open(args: &cli::Proof) -> Result<Arc<Single>> {
     }))
 }
 
-fn run_native(args: &cli::Proof, single: &Arc<Single>) -> Outcome {
+fn run_native(args: &cli::Proof) -> Outcome {
+    let single = &open(args)?;
     match with_watch(args, single, || native::run(single))? {
         0 => Ok(()),
         code => Err(Failure::Program(code)),

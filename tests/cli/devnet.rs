@@ -60,7 +60,12 @@ fn the_same_seed_gives_the_same_chain() {
 fn it_serves_until_a_signal_comes() {
     let sandbox = Sandbox::new();
     for signal in ["INT", "TERM"] {
-        let serving = Talking::spawn(&sandbox, &small(&["--serve"]));
+        let mut line = small(&["--serve"]);
+        // Without a folder, the configuration lives as long as the nodes.
+        if signal == "TERM" {
+            line.drain(7..9);
+        }
+        let serving = Talking::spawn(&sandbox, &line);
         wait_until("the flags are there", || serving.stdout().ends_with('\n'));
         let said = serving.stdout();
         let (claim, rollup) = said.split_once('\n').unwrap();
@@ -74,6 +79,9 @@ fn it_serves_until_a_signal_comes() {
         serving.signal(signal);
         let ran = serving.finish().expect(130);
         assert_eq!(ran.stderr, "command interrupted\n");
+        let at = flags.iter().position(|word| word == "--rollup-config-path");
+        let config = sandbox.path(&flags[at.unwrap() + 1]);
+        assert_eq!(config.exists(), signal == "INT");
     }
 }
 

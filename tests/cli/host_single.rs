@@ -246,7 +246,7 @@ fn flags_that_do_not_go_together_are_one_line_each() {
         &["--l1-node-address without --l1-beacon-address and --l2-node-address"],
     );
     with(&["--l1", node, "--l2", node, "--db", "files"]).fails(1, &["without --l1-beacon-address"]);
-    with(&["--native"]).fails(1, &["one of --server and --native"]);
+    with(&["--native"]).fails(2, &["one of --server and --native"]);
     with(&["--rollup-cfg", "rollup.json"]).fails(1, &["one of --l2-chain-id and"]);
     with(&["--data-dir", "none"]).fails(1, &["none"]);
     with(&["--l3", "x"]).fails(1, &["--l3"]);
@@ -569,6 +569,9 @@ fn stores_are_converted_either_way() {
 
     convert("first", "first", "directory").fails(1, &["same folder", "first"]);
     convert("first", "second", "directory").fails(1, &["second", "carronade-database"]);
+    // A format for files does not stand for another one either.
+    convert("first", "third", "directory").fails(1, &["third", "format file, not directory"]);
+    convert("first", "third", "file").expect(0);
     convert("none", "sixth", "directory").fails(1, &["none"]);
     convert("first", "sixth", "rocksdb").fails(1, &["RocksDB"]);
     // A wrong value is named, and nothing is made of it.

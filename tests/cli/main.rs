@@ -4,6 +4,7 @@ mod audit;
 mod bisect;
 mod chain;
 mod challenger;
+mod damage;
 mod devnet;
 mod engines;
 mod faults;

@@ -140,7 +140,10 @@ fn what_cannot_be_checked_or_written_is_one_line() {
     run(&["--hash", "0x12"]).fails(1, &["--check"]);
     run(&["--program", "hello"]).fails(1, &["hello", "fault-proof and stateless"]);
     run(&["--type", "cannon"]).fails(1, &["cannon"]);
-    run(&["--out", "nowhere"]).fails(1, &["--out", "no folder"]);
+    run(&["--out", "no.json/prestates"]).expect(0);
+    run(&["--out", "prestates-1.0/"]).expect(0);
+    assert_eq!(sandbox.files(), ["no.json", "prestates-1.0"]);
+    run(&["--out", "nowhere.json"]).fails(1, &["--out", "no folder"]);
     run(&["--out", "no/where.bin.gz"]).fails(1, &["no/where.bin.gz"]);
     assert_eq!(sandbox.files(), ["other.bin.gz", "right.bin.gz"]);
 }

@@ -17,20 +17,20 @@ fn flags_that_do_not_go_together_are_one_line_each() {
     let sandbox = Sandbox::new();
     let node = "http://127.0.0.1:1";
     let nodes = ["--l1", node, "--beacon", node, "--l2", node];
-    with(&sandbox, &[]).fails(1, &["neither nodes nor --data-dir"]);
-    with(&sandbox, &["--l3", node]).fails(1, &["--l3"]);
+    with(&sandbox, &[]).fails(2, &["neither nodes nor --data-dir"]);
+    with(&sandbox, &["--l3", node]).fails(2, &["--l3"]);
     with(&sandbox, &nodes[..2]).fails(
-        1,
+        2,
         &["--l1-node-address without --l1-beacon-address and --l2-node-address"],
     );
-    with(&sandbox, &nodes[2..]).fails(1, &["without --l1-node-address"]);
-    with(&sandbox, &["--server"]).fails(1, &["--server"]);
+    with(&sandbox, &nodes[2..]).fails(2, &["without --l1-node-address"]);
+    with(&sandbox, &["--server"]).fails(2, &["--server"]);
     let native = |more: &[&str]| with(&sandbox, &[&nodes[..], &["--native"], more].concat());
-    native(&["--engine", "interpreter"]).fails(1, &["--native", "--engine"]);
-    native(&["--prestate", "pre.bin.gz"]).fails(1, &["--native", "--prestate"]);
-    native(&["--l2-chain-id", "10"]).fails(1, &["one of --l2-chain-id and --rollup-config-path"]);
-    with(&sandbox, &[&nodes[..5], &["nowhere"]].concat()).fails(1, &["L2 node", "nowhere"]);
-    with(&sandbox, &[&nodes[..], &["--type", "cannon"]].concat()).fails(1, &["cannon"]);
+    native(&["--engine", "interpreter"]).fails(2, &["--native", "--engine"]);
+    native(&["--prestate", "pre.bin.gz"]).fails(2, &["--native", "--prestate"]);
+    native(&["--l2-chain-id", "10"]).fails(2, &["one of --l2-chain-id and --rollup-config-path"]);
+    with(&sandbox, &[&nodes[..5], &["nowhere"]].concat()).fails(2, &["L2 node", "nowhere"]);
+    with(&sandbox, &[&nodes[..], &["--type", "cannon"]].concat()).fails(2, &["cannon"]);
     assert_eq!(sandbox.files(), ["rollup.json"]);
 }
 
@@ -38,21 +38,85 @@ fn flags_that_do_not_go_together_are_one_line_each() {
 fn files_that_cannot_be_used_are_one_line_each() {
     let sandbox = Sandbox::new();
     sandbox.write("file", "x");
+    sandbox.write("empty", "");
     sandbox.write("state.bin.gz", "x");
     fs::create_dir(sandbox.path("rocks")).unwrap();
     sandbox.write("rocks/CURRENT", "MANIFEST-000004\n");
     let (flags, _served) = CALLDATA.online(&sandbox, Faults::default());
     let online = |more: &[&str]| call(&sandbox, &line(&["prove"], &flags, more));
-    online(&["--data-dir", "file"]).fails(1, &["file", "ot a directory"]);
-    online(&["--data-dir", "rocks"]).fails(1, &["rocks", "database of another program"]);
-    with(&sandbox, &["--data-dir", "none"]).fails(1, &["none", "No such file"]);
-    online(&["--prestate", "none.bin.gz"]).fails(1, &["none.bin.gz", "No such file"]);
-    online(&["--prestate", "state.bin.gz"]).fails(1, &["state.bin.gz"]);
-    online(&["--rollup-cfg", "file"]).fails(1, &["file is not JSON"]);
+    online(&["--data-dir", "file"]).fails(2, &["file", "ot a directory"]);
+    online(&["--data-dir", "rocks"]).fails(2, &["rocks", "database of another program"]);
+    with(&sandbox, &["--data-dir", "none"]).fails(2, &["none", "No such file"]);
+    online(&["--prestate", "none.bin.gz"]).fails(2, &["none.bin.gz", "No such file"]);
+    online(&["--prestate", "state.bin.gz"]).fails(2, &["state.bin.gz"]);
+    online(&["--rollup-cfg", "file"]).fails(2, &["file is not JSON"]);
+    online(&["--rollup-cfg", "empty"]).fails(2, &["empty is empty"]);
+    with(&sandbox, &["--data-dir", "empty"]).fails(2, &["empty", "neither a folder nor"]);
     assert_eq!(
         sandbox.files(),
-        ["file", "rocks", "rollup.json", "state.bin.gz"]
+        ["empty", "file", "rocks", "rollup.json", "state.bin.gz"]
     );
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .shell("mkfifo pipe.bin && mkdir folder.bin")
+        .expect(0);
+    let flags = CALLDATA.offline(&sandbox);
+    for place in ["pipe.bin", "folder.bin", "/dev/null"] {
+        for flag in [
+            "--rollup-config-path",
+            "--l1-config-path",
+            "--prestate",
+            "--summary-file",
+        ] {
+            // A flag may be given once.
+            let mut flags = flags.clone();
+            if flag == "--rollup-config-path" {
+                let at = flags
+                    .iter()
+                    .position(|word| word == "--rollup-cfg")
+                    .unwrap();
+                flags.drain(at..at + 2);
+            }
+            let ran = call(&sandbox, &line(&["prove"], &flags, &[flag, place]));
+            let folder = flag == "--summary-file" && place == "folder.bin";
+            let words = if folder {
+                "is a folder"
+            } else {
+                "not a regular file"
+            };
+            ran.fails(2, &[place, words]);
+        }
+    }
+    for place in ["pipe.bin", "/dev/null"] {
+        with(&sandbox, &["--data-dir", place]).fails(2, &[place, "not a regular file"]);
+        let ran = sandbox.call(&["host", "--images", place]);
+        ran.fails(1, &[place, "not a regular file"]);
+    }
+}
+
+#[test]
+fn numbers_that_would_wrap_are_named() {
+    let sandbox = Sandbox::new();
+    let flags = CALLDATA.offline(&sandbox);
+    let file = sandbox.path("rollup.json");
+    let right = fs::read(&file).unwrap();
+    for field in [
+        "seq_window_size",
+        "channel_timeout",
+        "granite_channel_timeout",
+    ] {
+        let mut config: serde_json::Value = serde_json::from_slice(&right).unwrap();
+        config[field] = u64::MAX.into();
+        fs::write(&file, config.to_string()).unwrap();
+        let ran = call(&sandbox, &line(&["prove", "--native"], &flags, &[]));
+        ran.fails(2, &["rollup configuration", field]);
+        let ran = call(&sandbox, &line(&["prove"], &flags, &[])).expect(2);
+        assert!(ran.stderr.contains(field), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -123,7 +187,7 @@ fn a_claim_about_another_agreed_block_ends_the_run() {
 fn a_database_is_one_runs_and_a_lack_is_named() {
     let sandbox = Sandbox::new();
     let used = create_store(&sandbox.path("used"), Format::Database).unwrap();
-    with(&sandbox, &["--data-dir", "used"]).fails(1, &["used", "another host is using this store"]);
+    with(&sandbox, &["--data-dir", "used"]).fails(2, &["used", "another host is using this store"]);
     drop(used);
     let key = CALLDATA.claim.agreed_l2_output_root.to_string();
     let hint = format!("`starting-l2-output {key}`");

@@ -13,6 +13,9 @@ use crate::Pair;
 /// Field elements of a blob (EIP-4844).
 const ELEMENTS: usize = 4096;
 
+/// Bytes of a blob.
+pub(crate) const BYTES: usize = 32 * ELEMENTS;
+
 /// The order of BLS12-381's scalar field.
 const MODULUS: U256 =
     uint!(0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001_U256);
@@ -32,6 +35,13 @@ static POINTS: LazyLock<Vec<[u8; 32]>> = LazyLock::new(|| {
     points
 });
 
+/// In place of a point for the proof: the last point with the number 4,096 in its last eight bytes.
+static PROOF_POINT: LazyLock<[u8; 32]> = LazyLock::new(|| {
+    let mut point = POINTS[ELEMENTS - 1];
+    point[24..].copy_from_slice(&(ELEMENTS as u64).to_be_bytes());
+    point
+});
+
 /// The setup of the ceremony, which is part of the library.
 fn settings() -> &'static KzgSettings {
     ethereum_kzg_settings(0)
@@ -44,27 +54,67 @@ fn versioned_hash(commitment: &[u8]) -> B256 {
     hash.into()
 }
 
-/// The pre-images of a blob: the last is the commitment. Tells what is wrong if the bytes are no
+/// Which of the pre-images of a blob one is.
+pub(crate) enum Element {
+    /// A field element, from 0 to 4,095.
+    Number(usize),
+    /// The KZG proof.
+    Proof,
+}
+
+/// What is at a point; `None` if hosts have nothing there.
+pub(crate) fn element(point: &[u8]) -> Option<Element> {
+    if point == &PROOF_POINT[..] {
+        return Some(Element::Proof);
+    }
+    let number = POINTS.iter().position(|other| other == point);
+    number.map(Element::Number)
+}
+
+/// The keys of a blob's field elements, in their order.
+pub(crate) fn keys(commitment: &[u8; 48]) -> impl Iterator<Item = PreimageKey> {
+    let hashes = POINTS
+        .iter()
+        .map(|point| keccak256([&commitment[..], point].concat()));
+    hashes.map(|hash| PreimageKey::blob(hash.0))
+}
+
+/// The KZG commitment of a blob's bytes; tells what is wrong if they are no blob.
+pub(crate) fn commit(bytes: &[u8]) -> Result<[u8; 48], String> {
+    let blob = Blob::from_bytes(bytes).map_err(|error| error.to_string())?;
+    let commitment = settings().blob_to_kzg_commitment(&blob);
+    let commitment = commitment.map_err(|error| format!("it has no commitment: {error:?}"))?;
+    Ok(commitment.to_bytes().into_inner())
+}
+
+/// Whether these bytes are a KZG proof of the blob with this commitment.
+pub(crate) fn is_proof(blob: &[u8], commitment: &[u8; 48], proof: &[u8]) -> bool {
+    let Ok(blob) = Blob::from_bytes(blob) else {
+        return false;
+    };
+    let Ok(proof) = c_kzg::Bytes48::from_bytes(proof) else {
+        return false;
+    };
+    let verified = settings().verify_blob_kzg_proof(&blob, &(*commitment).into(), &proof);
+    verified.unwrap_or(false)
+}
+
+/// A blob's commitment and its pre-images, of which the last is the commitment. Tells what is wrong if the bytes are no
 /// blob or not the one with this versioned hash.
 ///
 /// The key of an element is that of the 80 bytes commitment and point, which are a pre-image as
 /// well (specification, `fault-proof/index.md`, "Type 5"). Like today's hosts, this adds the
-/// blob's KZG proof as the element after the last; in place of a point it has the last point with
-/// the number 4,096 in its last eight bytes.
-pub(crate) fn images(bytes: &[u8], hash: B256) -> Result<Vec<Pair>, String> {
+/// blob's KZG proof as the element after the last.
+pub(crate) fn images(bytes: &[u8], hash: B256) -> Result<([u8; 48], Vec<Pair>), String> {
     let blob = Blob::from_bytes(bytes).map_err(|error| error.to_string())?;
-    let commitment = settings()
-        .blob_to_kzg_commitment(&blob)
-        .map_err(|error| format!("it has no commitment: {error:?}"))?
-        .to_bytes();
-    let commitment = commitment.as_slice();
-    let found = versioned_hash(commitment);
+    let commitment = commit(bytes)?;
+    let found = versioned_hash(&commitment);
     if found != hash {
         return Err(format!("its versioned hash is {found}, not {hash}"));
     }
     let mut images = Vec::with_capacity(2 * ELEMENTS + 3);
     let mut add = |point: &[u8; 32], element: &[u8]| {
-        let place = [commitment, point].concat();
+        let place = [&commitment[..], point].concat();
         let hash = keccak256(&place).0;
         images.push((PreimageKey::keccak256(hash).into(), place));
         images.push((PreimageKey::blob(hash).into(), element.to_vec()));
@@ -73,17 +123,12 @@ pub(crate) fn images(bytes: &[u8], hash: B256) -> Result<Vec<Pair>, String> {
         add(point, element);
     }
     let proof = settings()
-        .compute_blob_kzg_proof(
-            &blob,
-            &c_kzg::Bytes48::from_bytes(commitment).map_err(|error| error.to_string())?,
-        )
+        .compute_blob_kzg_proof(&blob, &commitment.into())
         .map_err(|error| format!("it has no proof: {error:?}"))?
         .to_bytes();
-    let mut point = POINTS[ELEMENTS - 1];
-    point[24..].copy_from_slice(&(ELEMENTS as u64).to_be_bytes());
-    add(&point, proof.as_slice());
+    add(&PROOF_POINT, proof.as_slice());
     images.push((PreimageKey::sha256(hash.0).into(), commitment.to_vec()));
-    Ok(images)
+    Ok((commitment, images))
 }
 
 /// The value of a blob's polynomial at a point, and the 48 bytes of its KZG proof, which the
@@ -153,7 +198,7 @@ mod tests {
     #[test]
     fn the_elements_are_the_values_at_their_points() {
         let (bytes, hash) = some_blob();
-        let images = images(&bytes, hash).unwrap();
+        let (_, images) = images(&bytes, hash).unwrap();
         assert_eq!(images.len(), 2 * 4097 + 1);
         let blob = Blob::from_bytes(&bytes).unwrap();
         for index in [0, 1, 2, 3, 2047, 2048, 4095] {

@@ -50,7 +50,7 @@ pub enum Fault {
     #[error("{0}")]
     Settings(String),
     /// The store failed.
-    #[error(transparent)]
+    #[error("the store of pre-images fails: {0}")]
     Store(#[from] StoreError),
 }
 

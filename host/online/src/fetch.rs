@@ -16,8 +16,10 @@ use crate::beacon::Beacon;
 use crate::endpoint::http_client;
 use crate::fault::Fault;
 use crate::hint::{Hint, Layer};
+use crate::jobs::Done;
 use crate::node::Node;
 use crate::statistics::Statistics;
+use crate::vault::Vault;
 use crate::{Notice, Pair, blob, precompile};
 
 /// Where nodes are, and what chains they must be of.
@@ -40,6 +42,7 @@ pub struct Endpoints {
 /// Gets what hints are about, checks it, and puts it into a store.
 pub(crate) struct Fetcher {
     store: Arc<dyn Store + Send + Sync>,
+    vault: Arc<Vault>,
     statistics: Arc<Statistics>,
     l1: Node,
     l2: Node,
@@ -54,6 +57,7 @@ impl Fetcher {
     pub(crate) fn new(
         endpoints: Endpoints,
         store: Arc<dyn Store + Send + Sync>,
+        vault: Arc<Vault>,
         statistics: Arc<Statistics>,
         notice: &Notice,
     ) -> Result<Self, Fault> {
@@ -64,6 +68,7 @@ impl Fetcher {
             l2: node("L2 node", &endpoints.l2)?,
             beacon: Beacon::new(&endpoints.beacon, &http, &statistics, notice)?,
             store,
+            vault,
             statistics,
             endpoints,
             chains: OnceCell::new(),
@@ -75,11 +80,12 @@ impl Fetcher {
     ///
     /// # Errors
     /// Whatever an endpoint said, or did not say. What was stored before stays.
-    pub(crate) async fn fetch(&self, hint: &Hint) -> Result<(), Fault> {
+    pub(crate) async fn fetch(&self, hint: &Hint) -> Result<Done, Fault> {
         if self.is_there(hint)? {
-            return Ok(());
+            return Ok(Done::Stored);
         }
-        self.fetch_again(hint).await
+        self.fetch_again(hint).await?;
+        Ok(Done::Fetched)
     }
 
     /// The same, even if all seems to be there.
@@ -89,6 +95,8 @@ impl Fetcher {
     pub(crate) async fn fetch_again(&self, hint: &Hint) -> Result<(), Fault> {
         if let Hint::Precompile(call) = hint {
             let images = tokio::task::block_in_place(|| precompile::images(call))?;
+            let [_, (key, result)] = &images;
+            self.vault.keep_result(*key, result.clone());
             return self.save(images);
         }
         self.check_chains().await?;
@@ -134,10 +142,12 @@ impl Fetcher {
         Ok(self.stored(&key)?.is_some())
     }
 
-    /// What the store has for a key, if it is right.
+    /// What the store has for a key, if it is right as far as the key tells.
     fn stored(&self, key: &PreimageKey) -> Result<Option<Vec<u8>>, Fault> {
-        let found = tokio::task::block_in_place(|| self.store.get(key.as_bytes()))?;
-        Ok(found.filter(|value| check(key.as_bytes(), value).is_ok()))
+        match tokio::task::block_in_place(|| self.store.get(key.as_bytes())) {
+            Err(error) if error.is_damage() => Ok(None),
+            found => Ok(found?.filter(|value| check(key.as_bytes(), value).is_ok())),
+        }
     }
 
     /// Stores pre-images in their order, but for those that are there.
@@ -157,7 +167,14 @@ impl Fetcher {
     }
 
     async fn blob(&self, hash: B256, timestamp: u64) -> Result<(), Fault> {
-        let images = |bytes: &[u8]| tokio::task::block_in_place(|| blob::images(bytes, hash));
+        let images = |bytes: &[u8]| {
+            tokio::task::block_in_place(|| {
+                let (commitment, images) = blob::images(bytes, hash)?;
+                // Before it is stored, or who finds its first element would look for the rest.
+                self.vault.keep_blob(commitment, bytes.to_vec());
+                Ok(images)
+            })
+        };
         let images = self.beacon.blob(hash, timestamp, images).await?;
         self.save(images)
     }

@@ -23,11 +23,20 @@ enum State {
     /// Under way.
     Running,
     /// Its data is in the store.
-    Done,
+    Done(Done),
     /// It failed and can be tried again from then on.
     Failed(Instant),
     /// It failed, and would fail again.
     Hopeless,
+}
+
+/// How work came to its end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Done {
+    /// The store had it all, as it seemed.
+    Stored,
+    /// It was fetched.
+    Fetched,
 }
 
 /// A hint and the work for it.
@@ -47,6 +56,16 @@ struct Job {
 }
 
 impl Job {
+    /// Whether the node may have what is missing: whether a witness is complete shows only then,
+    /// and so does what a store has lost of the many pre-images of a hint.
+    fn may_have_more(&self) -> bool {
+        match self.state {
+            State::Done(_) if self.is_a_payload() => self.repeats < REPEATS,
+            State::Done(Done::Stored) => true,
+            _ => false,
+        }
+    }
+
     fn is_a_payload(&self) -> bool {
         matches!(self.hint, Hint::Payload(..))
     }
@@ -150,17 +169,18 @@ impl Jobs {
     }
 
     /// Notes how the work for a hint ended.
-    pub(crate) fn end(&mut self, id: u64, result: Result<(), Fault>) {
+    pub(crate) fn end(&mut self, id: u64, result: Result<Done, Fault>) {
         self.ended += 1;
-        if let Err(Fault::Settings(why)) = &result {
-            self.fatal = Some(why.clone());
+        // A full disk, say, is no pre-image that is missing.
+        if let Err(fault @ (Fault::Settings(_) | Fault::Store(_))) = &result {
+            self.fatal.get_or_insert_with(|| fault.to_string());
         }
         let Some(job) = self.list.iter_mut().find(|job| job.id == id) else {
             return;
         };
         match result {
-            Ok(()) => {
-                job.state = State::Done;
+            Ok(done) => {
+                job.state = State::Done(done);
                 job.error = None;
             }
             Err(fault) => {
@@ -209,16 +229,15 @@ impl Jobs {
                 State::Noted | State::Failed(_) => {
                     return job.start(false);
                 }
-                State::Done | State::Hopeless => {}
+                State::Done(_) | State::Hopeless => {}
             }
         }
         if waits {
             return Outlook::Wait;
         }
-        // Whether a witness is complete shows only when something is missing.
         for place in &places {
             let job = &mut self.list[*place];
-            if job.state == State::Done && job.repeats < REPEATS && job.is_a_payload() {
+            if job.may_have_more() {
                 job.repeats += 1;
                 return job.start(true);
             }
@@ -277,7 +296,7 @@ mod tests {
         PreimageKey::keccak256([byte; 32])
     }
 
-    fn refused() -> Result<(), Fault> {
+    fn refused() -> Result<Done, Fault> {
         Err(Fault::Refused {
             endpoint: "a node".to_owned(),
             method: "m".to_owned(),
@@ -285,7 +304,7 @@ mod tests {
         })
     }
 
-    fn missing() -> Result<(), Fault> {
+    fn missing() -> Result<Done, Fault> {
         Err(Fault::Missing {
             endpoint: "a node".to_owned(),
             method: "m".to_owned(),
@@ -320,9 +339,9 @@ mod tests {
         assert_eq!(jobs.outlook(&key(1)), Outlook::Wait);
         jobs.end(first, missing());
         let second = start(&mut jobs, &key(1), &receipts(3));
-        jobs.end(second, Ok(()));
+        jobs.end(second, Ok(Done::Fetched));
         let third = start(&mut jobs, &key(1), &receipts(2));
-        jobs.end(third, Ok(()));
+        jobs.end(third, Ok(Done::Fetched));
         let Outlook::Exhausted(reasons) = jobs.outlook(&key(1)) else {
             panic!("there is nothing left to try");
         };
@@ -366,9 +385,35 @@ mod tests {
                 panic!("it is not asked for the time {time}");
             };
             assert_eq!(again, time > 0);
-            jobs.end(id, Ok(()));
+            jobs.end(id, Ok(Done::Fetched));
         }
         assert_eq!(jobs.outlook(&key(1)), Outlook::Exhausted(Vec::new()));
+    }
+
+    #[test]
+    fn what_a_store_has_lost_is_fetched() {
+        let mut jobs = Jobs::default();
+        jobs.note(&receipts(1), String::new());
+        let id = start(&mut jobs, &key(9), &receipts(1));
+        jobs.end(id, Ok(Done::Stored));
+        let outlook = jobs.outlook(&key(9));
+        assert!(
+            matches!(outlook, Outlook::Start { again: true, .. }),
+            "{outlook:?}"
+        );
+        jobs.end(id, Ok(Done::Fetched));
+        assert_eq!(jobs.outlook(&key(9)), Outlook::Exhausted(Vec::new()));
+    }
+
+    #[test]
+    fn a_store_that_fails_ends_the_run() {
+        let mut jobs = Jobs::default();
+        jobs.note(&header(1), String::new());
+        let id = start(&mut jobs, &key(1), &header(1));
+        let full = carronade_host::StoreError::Source("a disk: full".to_owned());
+        jobs.end(id, Err(Fault::Store(full)));
+        let words = "the store of pre-images fails: a disk: full";
+        assert_eq!(jobs.outlook(&key(2)), Outlook::Fatal(words.to_owned()));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //!
 //! Nothing that a node says is believed: what is stored hashes to its key, lists of transactions
 //! and receipts have the roots of a header that does, a blob has the commitment of its versioned
-//! hash, and results of precompiles are computed here.
+//! hash, and results of precompiles are computed here. Nor is what a store holds.
 
 mod backoff;
 mod beacon;
@@ -24,6 +24,7 @@ mod single;
 mod source_error;
 mod statistics;
 mod trie;
+mod vault;
 mod work;
 
 use std::sync::Arc;

@@ -39,10 +39,10 @@ pub fn execute(call: &[u8]) -> Result<Vec<u8>, Fault> {
 }
 
 /// The pre-images of a call: the call itself, and its result.
-pub(crate) fn images(call: &[u8]) -> Result<Vec<Pair>, Fault> {
+pub(crate) fn images(call: &[u8]) -> Result<[Pair; 2], Fault> {
     let hash = keccak256(call).0;
     let result = execute(call)?;
-    Ok(vec![
+    Ok([
         (PreimageKey::keccak256(hash).into(), call.to_vec()),
         (PreimageKey::precompile(hash).into(), result),
     ])

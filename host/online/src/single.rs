@@ -15,6 +15,7 @@ use crate::hint::Hint;
 use crate::locals::Locals;
 use crate::source_error::SourceError;
 use crate::statistics::Summary;
+use crate::vault::Vault;
 use crate::work::{Inner, lock};
 
 /// A host for one run: local keys, a store, and, if it is online, nodes.
@@ -31,7 +32,8 @@ impl Single {
     #[must_use]
     pub fn offline(locals: Locals, store: Arc<dyn Store + Send + Sync>, notice: Notice) -> Self {
         let statistics = Arc::default();
-        let inner = Arc::new(Inner::new(locals, store, None, statistics, notice));
+        let vault = Arc::new(Vault::new(store));
+        let inner = Arc::new(Inner::new(locals, vault, None, statistics, notice));
         let runtime = None;
         Self { inner, runtime }
     }
@@ -48,9 +50,11 @@ impl Single {
         notice: Notice,
     ) -> Result<Self, Fault> {
         let statistics = Arc::default();
+        let vault = Arc::new(Vault::new(Arc::clone(&store)));
         let fetcher = Fetcher::new(
             endpoints,
-            Arc::clone(&store),
+            store,
+            Arc::clone(&vault),
             Arc::clone(&statistics),
             &notice,
         )?;
@@ -60,7 +64,7 @@ impl Single {
             .enable_all()
             .build()
             .map_err(|error| Fault::Settings(format!("no threads for the network: {error}")))?;
-        let inner = Inner::new(locals, store, Some(fetcher), statistics, notice);
+        let inner = Inner::new(locals, vault, Some(fetcher), statistics, notice);
         let inner = Arc::new(inner);
         let checking = Arc::clone(&inner);
         runtime.spawn(async move { checking.check_chains().await });
@@ -76,8 +80,12 @@ impl Single {
         inner.statistics.hint();
         let shown = show_hint(text);
         *lock(&inner.last_hint) = Some(shown.clone());
+        let parsed = Hint::parse(text);
+        if let Ok(Some(Hint::Precompile(call))) = &parsed {
+            inner.vault.called(call);
+        }
         let Some(runtime) = &self.runtime else { return };
-        let hint = match Hint::parse(text) {
+        let hint = match parsed {
             Ok(Some(hint)) => hint,
             Ok(None) => {
                 let name = shown.split(' ').next().unwrap_or_default();
@@ -124,14 +132,14 @@ impl Single {
             return value.ok_or(SourceError::NoLocal { key: *key, meaning });
         }
         let Some(runtime) = &self.runtime else {
-            let found = inner.look_up(key)?;
+            let found = inner.vault.get(key)?;
             return found.ok_or_else(|| SourceError::Offline {
                 key: *key,
                 kind: key_type(key.as_bytes()[0]),
                 hint: inner.last_hint(),
             });
         };
-        if let Some(value) = inner.look_up_again(key)? {
+        if let Some(value) = inner.look_up(key)? {
             return Ok(value);
         }
         let began = Instant::now();

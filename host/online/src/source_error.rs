@@ -50,7 +50,8 @@ pub enum SourceError {
         /// The last hint.
         hint: Option<String>,
     },
-    /// What the host was told contradicts what the nodes have.
+    /// What the host was told contradicts what the nodes have, or what they have cannot be
+    /// stored.
     #[error("{0}")]
     Settings(String),
     /// The host was told to stop while it was waiting.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use carronade_host::{Store, StoreError, check, key_type};
+use carronade_host::{StoreError, key_type};
 use carronade_program::key::PreimageKey;
 use tokio::runtime::Runtime;
 
@@ -14,10 +14,11 @@ use crate::backoff::wait_after;
 use crate::fault::Fault;
 use crate::fetch::Fetcher;
 use crate::hint::{Hint, Layer};
-use crate::jobs::{Jobs, Outlook};
+use crate::jobs::{Done, Jobs, Outlook};
 use crate::locals::Locals;
 use crate::source_error::SourceError;
 use crate::statistics::Statistics;
+use crate::vault::Vault;
 
 /// How often somebody who waits is told why.
 const TELL: Duration = Duration::from_secs(10);
@@ -39,7 +40,7 @@ struct ReadsBack {
 /// What the work in the background shares with the host.
 pub(crate) struct Inner {
     pub(crate) locals: Locals,
-    pub(crate) store: Arc<dyn Store + Send + Sync>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) fetcher: Option<Fetcher>,
     pub(crate) jobs: Mutex<Jobs>,
     /// Told when something has been done for a job.
@@ -61,14 +62,14 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Inner {
     pub(crate) fn new(
         locals: Locals,
-        store: Arc<dyn Store + Send + Sync>,
+        vault: Arc<Vault>,
         fetcher: Option<Fetcher>,
         statistics: Arc<Statistics>,
         notice: Notice,
     ) -> Self {
         Self {
             locals,
-            store,
+            vault,
             fetcher,
             jobs: Mutex::default(),
             changed: Condvar::new(),
@@ -81,19 +82,12 @@ impl Inner {
         }
     }
 
-    /// What the store has for a key.
+    /// What the store has for a key; what is damaged counts as missing, since it will be replaced.
     pub(crate) fn look_up(&self, key: &PreimageKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let found = self.store.get(key.as_bytes())?;
-        if let Some(value) = &found {
-            check(key.as_bytes(), value)?;
-        }
-        Ok(found)
-    }
-
-    /// The same, but what is damaged counts as missing: it will be replaced.
-    pub(crate) fn look_up_again(&self, key: &PreimageKey) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.look_up(key) {
-            Err(error @ (StoreError::Wrong { .. } | StoreError::Hex { .. })) => {
+        match self.vault.get(key) {
+            // Another host may be about to store the rest.
+            Err(StoreError::Unchecked { .. }) => Ok(None),
+            Err(error) if error.is_damage() => {
                 self.tell_once(format!("{error}; it is fetched again"));
                 Ok(None)
             }
@@ -126,7 +120,7 @@ impl Inner {
             if self.stopped.load(Ordering::Relaxed) {
                 return Err(SourceError::Stopped(*key));
             }
-            if let Some(value) = self.look_up_again(key)? {
+            if let Some(value) = self.look_up(key)? {
                 return Ok(value);
             }
             let (outlook, seen) = {
@@ -138,7 +132,7 @@ impl Inner {
                 Outlook::Wait => {}
                 // The last work may have ended since the store was looked at.
                 hopeless => {
-                    let found = self.look_up_again(key)?;
+                    let found = self.look_up(key)?;
                     return found.ok_or_else(|| self.no_way(key, hopeless));
                 }
             }
@@ -191,9 +185,9 @@ impl Inner {
         let this = Arc::clone(self);
         let work = runtime.spawn(async move {
             match &this.fetcher {
-                Some(fetcher) if again => fetcher.fetch_again(&hint).await,
+                Some(fetcher) if again => fetcher.fetch_again(&hint).await.map(|()| Done::Fetched),
                 Some(fetcher) => fetcher.fetch(&hint).await,
-                None => Ok(()),
+                None => Ok(Done::Stored),
             }
         });
         let this = Arc::clone(self);

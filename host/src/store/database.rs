@@ -1,15 +1,19 @@
 //! Pre-images in an embedded database: one file, for speed.
 
 use std::fs;
+use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use redb::{
     Database, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase as _,
     ReadableTable as _, TableDefinition, TableError,
 };
 
+use super::file::{refuse_irregular, sweep};
 use super::format::{Format, claim, recorded};
 use super::{Store, StoreError, Visit};
+use crate::panics::catch;
 
 /// The database's file in the store's folder.
 const FILE: &str = "preimages.redb";
@@ -21,15 +25,21 @@ const IMAGES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("prei
 ///
 /// What was put is on the disk when `put` returns, and a power cut loses nothing of it. One
 /// process may write; several may read as long as none writes.
+///
+/// The library panics at some damages of its file, which are errors here like others.
 pub struct DatabaseStore {
     path: PathBuf,
     handle: Handle,
+    /// The words of the first panic. After it, nothing of the handle may be used.
+    broken: OnceLock<String>,
 }
 
 /// The database, as it was opened.
 enum Handle {
     Writer(Database),
     Reader(ReadOnlyDatabase),
+    /// The store is being dropped.
+    Closed,
 }
 
 impl std::fmt::Debug for DatabaseStore {
@@ -40,6 +50,17 @@ impl std::fmt::Debug for DatabaseStore {
     }
 }
 
+impl Drop for DatabaseStore {
+    fn drop(&mut self) {
+        let handle = mem::replace(&mut self.handle, Handle::Closed);
+        // Closing what panicked would panic again. The system closes the file in the end.
+        match self.broken.get() {
+            Some(_) => mem::forget(handle),
+            None => drop(catch(|| drop(handle))),
+        }
+    }
+}
+
 impl DatabaseStore {
     /// Opens an existing store to read it.
     ///
@@ -47,14 +68,14 @@ impl DatabaseStore {
     /// When there is none, it is damaged, or a process writes it.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let path = root.join(FILE);
-        fs::metadata(&path).map_err(StoreError::io(&path))?;
-        let handle = match ReadOnlyDatabase::open(&path) {
-            Ok(reader) => Handle::Reader(reader),
+        let found = fs::metadata(&path).map_err(StoreError::io(&path))?;
+        refuse_irregular(&path, &found)?;
+        let opened = catch(|| match ReadOnlyDatabase::open(&path) {
             // Its last writer was killed; opening it to write makes it whole again.
-            Err(DatabaseError::RepairAborted) => Handle::Writer(open_writer(&path)?),
-            Err(error) => return Err(cannot_open(&path)(error)),
-        };
-        Ok(Self { path, handle })
+            Err(DatabaseError::RepairAborted) => Database::create(&path).map(Handle::Writer),
+            other => other.map(Handle::Reader),
+        });
+        Self::with(path, opened)
     }
 
     /// Opens a store to read and write it, making it if need be.
@@ -72,9 +93,35 @@ impl DatabaseStore {
                 wanted: Format::Database.name(),
             });
         }
+        sweep(root)?;
         let path = root.join(FILE);
-        let handle = Handle::Writer(open_writer(&path)?);
-        Ok(Self { path, handle })
+        if let Ok(found) = fs::metadata(&path) {
+            refuse_irregular(&path, &found)?;
+        }
+        // It also makes the file whole if its last writer was killed.
+        let opened = catch(|| Database::create(&path).map(Handle::Writer));
+        Self::with(path, opened)
+    }
+
+    /// The store, or why it could not be opened.
+    fn with(
+        path: PathBuf,
+        opened: Result<Result<Handle, DatabaseError>, String>,
+    ) -> Result<Self, StoreError> {
+        let handle = match opened {
+            Ok(Ok(handle)) => handle,
+            Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => return Err(StoreError::InUse { path }),
+            Ok(Err(error)) => {
+                let reason = error.to_string();
+                return Err(StoreError::Database { path, reason });
+            }
+            Err(panic) => return Err(damaged(path, &panic)),
+        };
+        Ok(Self {
+            path,
+            handle,
+            broken: OnceLock::new(),
+        })
     }
 
     /// Whether the folder says that it is such a store.
@@ -82,11 +129,29 @@ impl DatabaseStore {
         Ok(recorded(root)? == Some(Format::Database))
     }
 
+    /// Works on the database, whose errors and panics become the store's.
+    fn work<T>(&self, work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        if let Some(panic) = self.broken.get() {
+            return Err(damaged(self.path.clone(), panic));
+        }
+        match catch(work) {
+            Ok(result) => result.map_err(|error| StoreError::Database {
+                path: self.path.clone(),
+                reason: error.to_string(),
+            }),
+            Err(panic) => {
+                let first = self.broken.get_or_init(|| panic);
+                Err(damaged(self.path.clone(), first))
+            }
+        }
+    }
+
     /// A view of the store as it is now.
     fn view(&self) -> Result<ReadTransaction, redb::Error> {
         Ok(match &self.handle {
             Handle::Writer(database) => database.begin_read()?,
             Handle::Reader(database) => database.begin_read()?,
+            Handle::Closed => return Err(redb::Error::DatabaseClosed),
         })
     }
 
@@ -117,36 +182,33 @@ impl DatabaseStore {
         Ok(())
     }
 
-    /// For use with `map_err`.
-    fn failed(&self) -> impl FnOnce(redb::Error) -> StoreError {
-        let path = self.path.clone();
-        move |error| StoreError::Database {
-            path,
-            reason: error.to_string(),
+    /// Visits all pre-images; the visitor's error is inside.
+    fn visit(&self, visit: Visit<'_>) -> Result<Result<(), StoreError>, redb::Error> {
+        let table = match self.view()?.open_table(IMAGES) {
+            Ok(table) => table,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Ok(())),
+            Err(error) => return Err(error.into()),
+        };
+        for entry in table.iter()? {
+            let (key, value) = entry?;
+            let visited = visit(*key.value(), value.value().to_vec());
+            if visited.is_err() {
+                return Ok(visited);
+            }
         }
+        Ok(Ok(()))
     }
 }
 
-/// Opens the file to write, and makes it whole if its last writer was killed.
-fn open_writer(path: &Path) -> Result<Database, StoreError> {
-    Database::create(path).map_err(cannot_open(path))
-}
-
-/// For use with `map_err`.
-fn cannot_open(path: &Path) -> impl FnOnce(DatabaseError) -> StoreError {
-    let path = path.to_owned();
-    move |error| match error {
-        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path },
-        other => StoreError::Database {
-            path,
-            reason: other.to_string(),
-        },
-    }
+/// The error of a database whose library panicked.
+fn damaged(path: PathBuf, panic: &str) -> StoreError {
+    let reason = format!("the database is damaged: {panic}");
+    StoreError::Database { path, reason }
 }
 
 impl Store for DatabaseStore {
     fn get(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(key).map_err(self.failed())
+        self.work(|| self.read(key))
     }
 
     fn put(&self, key: &[u8; 32], value: &[u8]) -> Result<(), StoreError> {
@@ -154,20 +216,10 @@ impl Store for DatabaseStore {
     }
 
     fn put_all(&self, pairs: &[([u8; 32], Vec<u8>)]) -> Result<(), StoreError> {
-        self.write(pairs).map_err(self.failed())
+        self.work(|| self.write(pairs))
     }
 
     fn each(&self, visit: Visit<'_>) -> Result<(), StoreError> {
-        let opened = self.view().map_err(self.failed())?.open_table(IMAGES);
-        let table = match opened {
-            Ok(table) => table,
-            Err(TableError::TableDoesNotExist(_)) => return Ok(()),
-            Err(error) => return Err(self.failed()(error.into())),
-        };
-        for entry in table.iter().map_err(|error| self.failed()(error.into()))? {
-            let (key, value) = entry.map_err(|error| self.failed()(error.into()))?;
-            visit(*key.value(), value.value().to_vec())?;
-        }
-        Ok(())
+        self.work(|| self.visit(visit))?
     }
 }

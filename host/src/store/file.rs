@@ -2,13 +2,18 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 
 use super::format::{Format, claim, recorded};
-use super::{Store, StoreError, Visit, write_atomic};
+use super::{Store, StoreError, TEMPORARY, Visit, write_atomic};
+
+/// The age from which a temporary file is taken for one that a killed host has left.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// How pre-images are laid out in files. Each file holds bare lower-case hex, no line end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +99,7 @@ impl FileStore {
     pub fn create(root: &Path, layout: Layout) -> Result<Self, StoreError> {
         fs::create_dir_all(root).map_err(StoreError::io(root))?;
         let layout = Layout::of(claim(root, layout.format())?, root)?;
+        sweep(root)?;
         Ok(Self {
             root: root.to_owned(),
             layout,
@@ -122,29 +128,77 @@ fn check_folder(root: &Path, path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The content of a file, or `None` if there is none; refuses links, pipes and devices.
+/// The content of a file of the store, or `None` if there is none; refuses links, pipes and
+/// devices.
 pub(super) fn read_regular(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match read_flagged(path, OFlags::NOFOLLOW) {
+        Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(StoreError::Io { source, .. }) if is_link(&source) => Err(StoreError::NotRegular {
+            path: path.to_owned(),
+        }),
+        read => read.map(Some),
+    }
+}
+
+/// The content of a file that a user names, by way of links or not; refuses folders, pipes and
+/// devices, which may have no end or never begin.
+///
+/// # Errors
+/// When it cannot be read, or is not a regular file.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, StoreError> {
+    read_flagged(path, OFlags::empty())
+}
+
+fn read_flagged(path: &Path, flags: OFlags) -> Result<Vec<u8>, StoreError> {
     // Non-blocking, or opening a named pipe would wait for its writer.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let opened = OpenOptions::new()
+    let flags = flags | OFlags::NONBLOCK;
+    let mut file = OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits().cast_signed())
-        .open(path);
-    let not_regular = || StoreError::NotRegular {
-        path: path.to_owned(),
-    };
-    let mut file = match opened {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) if is_link(&error) => return Err(not_regular()),
-        Err(error) => return Err(StoreError::io(path)(error)),
-    };
-    if !file.metadata().map_err(StoreError::io(path))?.is_file() {
-        return Err(not_regular());
-    }
+        .open(path)
+        .map_err(StoreError::io(path))?;
+    refuse_irregular(path, &file.metadata().map_err(StoreError::io(path))?)?;
     let mut data = Vec::new();
     file.read_to_end(&mut data).map_err(StoreError::io(path))?;
-    Ok(Some(data))
+    Ok(data)
+}
+
+/// Fails unless this is a regular file's metadata.
+pub(super) fn refuse_irregular(path: &Path, found: &fs::Metadata) -> Result<(), StoreError> {
+    if found.is_file() {
+        return Ok(());
+    }
+    Err(StoreError::NotRegular {
+        path: path.to_owned(),
+    })
+}
+
+/// Removes what killed hosts have left half written. A host needs its temporary files for
+/// moments, so those that are older than an hour are nobody's; process ids would tell less, since
+/// hosts in containers or on other machines may share a folder.
+///
+/// # Errors
+/// When the folder cannot be read. Files that cannot be removed stay.
+pub(super) fn sweep(root: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(root).map_err(StoreError::io(root))? {
+        let entry = entry.map_err(StoreError::io(root))?;
+        if !entry
+            .file_name()
+            .as_bytes()
+            .starts_with(TEMPORARY.as_bytes())
+        {
+            continue;
+        }
+        let Ok(found) = entry.metadata() else {
+            continue;
+        };
+        let age = found.modified().ok().and_then(|time| time.elapsed().ok());
+        if found.is_file() && age.is_some_and(|age| age >= ABANDONED) {
+            // Another host may sweep at the same time.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// Whether opening failed because of a symbolic link.

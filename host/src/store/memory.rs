@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-use super::{Store, StoreError, Visit, parse_key, write_atomic};
+use super::{Store, StoreError, Visit, parse_key, read_file, write_atomic};
 
 /// The first two bytes of a gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -33,7 +33,7 @@ impl MemoryStore {
     /// # Errors
     /// When the file cannot be read or is not such an object.
     pub fn read_json(path: &Path) -> Result<Self, StoreError> {
-        let mut data = std::fs::read(path).map_err(StoreError::io(path))?;
+        let mut data = read_file(path)?;
         if data.starts_with(&GZIP_MAGIC) {
             let mut plain = Vec::new();
             MultiGzDecoder::new(&data[..])

@@ -11,9 +11,13 @@ use std::path::{Path, PathBuf};
 use carronade_emulator::preimage::true_key;
 
 pub use database::DatabaseStore;
+use file::read_file;
 pub use file::{FileStore, Layout};
 pub use format::Format;
 pub use memory::MemoryStore;
+
+/// How the names of temporary files begin.
+const TEMPORARY: &str = ".preimage-";
 
 /// Pre-images by key. Both methods take `&self`, so that a hint handler can add to the store
 /// that a server reads.
@@ -92,7 +96,8 @@ pub enum StoreError {
         reason: String,
     },
     /// A JSON file is not an object of `"0xkey": "0xvalue"` pairs.
-    #[error("{}: {reason}", .path.display())]
+    #[error("{}: neither a folder nor a JSON object of pre-images by their keys: {reason}",
+        .path.display())]
     Json {
         /// The file.
         path: PathBuf,
@@ -154,8 +159,17 @@ pub enum StoreError {
     /// A store that finds pre-images elsewhere, at nodes say, failed.
     #[error("{0}")]
     Source(String),
-    /// A symbolic link, device or folder is where a pre-image's own file should be.
-    #[error("{}: not a regular file of the store", .path.display())]
+    /// A value cannot be held against its key.
+    #[error("the stored pre-image of {} cannot be checked: {reason}",
+        const_hex::encode_prefixed(.key))]
+    Unchecked {
+        /// The key.
+        key: [u8; 32],
+        /// What is missing.
+        reason: String,
+    },
+    /// A symbolic link, pipe, device or folder is where a regular file should be.
+    #[error("{}: not a regular file", .path.display())]
     NotRegular {
         /// The file's name.
         path: PathBuf,
@@ -163,6 +177,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is about this one pre-image, and another value in its place would mend it.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Wrong { .. } | Self::Unchecked { .. } | Self::Hex { .. }
+        )
+    }
+
     /// For use with `map_err`.
     fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
@@ -237,7 +260,7 @@ fn temporary(folder: &Path, data: &[u8]) -> Result<tempfile::NamedTempFile, Stor
 
     // Readable by others as the umask allows: the challenger may be another user than the host.
     let mut temp = tempfile::Builder::new()
-        .prefix(".preimage-")
+        .prefix(TEMPORARY)
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .map_err(StoreError::io(folder))?;

@@ -42,6 +42,13 @@ const BPO1: [(u64, u64); 4] = [
     (560_048, 1_762_365_720),
 ];
 
+/// What numbers of blocks and seconds in a configuration may be at most: 136 years of seconds.
+///
+/// Derivation adds them to numbers and timestamps of blocks, and multiplies the block time by
+/// the length of a span batch (below 2^24), without a look at overflow. Under this bound every such
+/// result is far below 2^64; above it a sum can wrap, and the chain would seem to end early.
+const MOST: u64 = u32::MAX as u64;
+
 /// The rules of one chain.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -84,6 +91,7 @@ impl Rules {
         if config.block_time == 0 {
             return Err(Error::Config("the block time is 0".to_string()));
         }
+        check_numbers(&config)?;
         if config.is_alt_da_enabled() || config.alt_da_config.is_some() {
             let reason = "it keeps batches off L1 (alternative data availability)";
             return Err(Error::Config(reason.to_string()));
@@ -134,6 +142,26 @@ impl Rules {
     }
 }
 
+/// Refuses numbers that no chain has.
+fn check_numbers(config: &RollupConfig) -> Result<(), Error> {
+    let genesis = &config.genesis;
+    let numbers = [
+        ("block_time", config.block_time),
+        ("max_sequencer_drift", config.max_sequencer_drift),
+        ("seq_window_size", config.seq_window_size),
+        ("channel_timeout", config.channel_timeout),
+        ("granite_channel_timeout", config.granite_channel_timeout),
+        ("genesis.l1.number", genesis.l1.number),
+        ("genesis.l2.number", genesis.l2.number),
+        ("genesis.l2_time", genesis.l2_time),
+    ];
+    let absurd = numbers.into_iter().find(|(_, number)| *number > MOST);
+    absurd.map_or(Ok(()), |(field, number)| {
+        let reason = format!("{field} is {number}, more than the {MOST} that are accepted");
+        Err(Error::Config(reason))
+    })
+}
+
 /// Takes fork times out of the JSON that neither the program nor its configuration type knows.
 fn take_unknown_times(config: &mut Value) -> Vec<(String, u64)> {
     let mut found = Vec::new();
@@ -179,6 +207,34 @@ mod tests {
             "rollup configuration: it is of chain 901, and the claim of chain 902"
         );
         assert!(matches!(Rules::of_json(b"{", 901), Err(Error::Config(_))));
+    }
+
+    #[test]
+    fn numbers_that_would_wrap_are_refused_by_field() {
+        for (path, field) in [
+            ("/block_time", "block_time"),
+            ("/max_sequencer_drift", "max_sequencer_drift"),
+            ("/seq_window_size", "seq_window_size"),
+            ("/channel_timeout", "channel_timeout"),
+            ("/granite_channel_timeout", "granite_channel_timeout"),
+            ("/genesis/l1/number", "genesis.l1.number"),
+            ("/genesis/l2/number", "genesis.l2.number"),
+            ("/genesis/l2_time", "genesis.l2_time"),
+        ] {
+            let with = |number: u64| {
+                let mut value: Value = serde_json::from_slice(&json(|_| ())).unwrap();
+                *value.pointer_mut(path).unwrap() = number.into();
+                Rules::of_json(&serde_json::to_vec(&value).unwrap(), 901)
+            };
+            for number in [1 << 32, u64::MAX / 2, u64::MAX] {
+                let error = with(number).unwrap_err().to_string();
+                assert!(
+                    error.contains(field) && error.contains(&number.to_string()),
+                    "{error}"
+                );
+            }
+            with(u64::from(u32::MAX)).unwrap();
+        }
     }
 
     #[test]
