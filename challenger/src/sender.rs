@@ -42,7 +42,8 @@ pub struct Request {
 }
 
 impl Request {
-    pub(crate) fn new<C: SolCall>(purpose: String, to: Address, call: &C, value: U256) -> Self {
+    /// A call for a purpose, with a value in wei.
+    pub fn new<C: SolCall>(purpose: String, to: Address, call: &C, value: U256) -> Self {
         let data = call.abi_encode().into();
         Self {
             purpose,

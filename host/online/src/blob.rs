@@ -223,8 +223,7 @@ mod tests {
     #[test]
     fn an_element_is_proven_from_the_store() {
         let (bytes, hash) = some_blob();
-        let images = images(&bytes, hash).unwrap();
-        let commitment = images.last().unwrap().1.clone();
+        let (commitment, images) = images(&bytes, hash).unwrap();
         let (key, element) = images[2 * 77 + 1].clone();
         let store: MemoryStore = images.into_iter().collect();
         let (value, proof) = prove_blob(&store, &commitment, &POINTS[77]).unwrap();

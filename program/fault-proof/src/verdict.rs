@@ -2,6 +2,7 @@
 //!
 //! Source: Optimism specification, `fault-proof/index.md`, "Epilogue".
 
+use core::cmp::Ordering;
 use core::fmt;
 
 use alloy_primitives::B256;
@@ -37,19 +38,33 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Compares block number and root: a root alone says nothing, since a trace that is extended
-    /// without moving has the right one.
+    /// Compares the output root with the one found, which is that of the claimed block, or of the
+    /// last one before it that L1 has data for. So the roots of all blocks after the data are the
+    /// last one's, as honest players of dispute games have it for positions there: that a root
+    /// claim is of such a block is shown on chain, by `challengeRootL2Block`.
+    ///
+    /// Source: op-program's `client/tasks/derive.go`, `loadOutputRoot`; kona's
+    /// `bin/client/src/single.rs`.
     pub fn of(claimed: Output, found: Output) -> Self {
-        if claimed == found {
+        if claimed.root == found.root {
             Self::Valid(found)
         } else {
             Self::Invalid { claimed, found }
         }
     }
 
-    /// The verdict that needs no derivation: a claim about the agreed block, or one before it.
+    /// The verdict that needs no derivation: a claim about the agreed block, or one before it,
+    /// which nothing leads to. The agreed root once more for a later block is no such case: a
+    /// trace that is extended without moving has the right root only where data end.
     pub fn without_derivation(claimed: Output, agreed: Output) -> Option<Self> {
-        (claimed.number <= agreed.number).then(|| Self::of(claimed, agreed))
+        match claimed.number.cmp(&agreed.number) {
+            Ordering::Less => Some(Self::Invalid {
+                claimed,
+                found: agreed,
+            }),
+            Ordering::Equal => Some(Self::of(claimed, agreed)),
+            Ordering::Greater => None,
+        }
     }
 
     /// The program's exit code: 0 valid, 1 invalid.
@@ -77,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn root_and_number_count() {
+    fn roots_count_and_blocks_before_the_agreed_one_are_wrong() {
         let output = |number, byte| Output {
             number,
             root: B256::repeat_byte(byte),
@@ -91,7 +106,8 @@ mod tests {
         }
         // The agreed root once more, one block later: only derivation can tell.
         assert_eq!(early(output(8, 1)), None);
-        assert_eq!(Verdict::of(output(8, 1), agreed).exit_code(), 1);
+        assert_eq!(Verdict::of(output(8, 1), agreed).exit_code(), 0);
+        assert_eq!(Verdict::of(output(8, 1), output(8, 2)).exit_code(), 1);
         assert_eq!(Verdict::of(output(8, 1), output(8, 1)).exit_code(), 0);
     }
 }

@@ -15,7 +15,7 @@ pub enum Twist {
     Root,
     /// The output root of the block before.
     Number,
-    /// A block past what L1 has data for, with the last output root.
+    /// A block past what L1 has data for, with the last output root, as in dispute games.
     PastData,
     /// An L1 head before the last block; what is derived depends on where the batches are.
     EarlierHead,
@@ -86,8 +86,8 @@ impl Case {
     #[must_use]
     pub const fn expected(&self) -> Option<u8> {
         match self.twist {
-            Twist::None => Some(0),
-            Twist::Root | Twist::Number | Twist::PastData => Some(1),
+            Twist::None | Twist::PastData => Some(0),
+            Twist::Root | Twist::Number => Some(1),
             Twist::EarlierHead | Twist::Missing(_) | Twist::Damaged(_) => None,
         }
     }

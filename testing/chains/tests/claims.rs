@@ -37,20 +37,32 @@ fn right_claims_are_valid_and_wrong_ones_invalid() {
     root.claimed_l2_output_root.0[31] ^= 1;
     let mut number = right.clone();
     number.claimed_l2_block_number -= 1;
+    // The block after the last that L1 has data for: the sequencer may have it, but nothing
+    // shows what is in it.
     let mut past = right.clone();
     past.claimed_l2_block_number += 1;
-    for wrong in [root, number, past] {
+    past.claimed_l2_output_root.0.fill(7);
+    // The agreed root once more, for a block that L1 has data for.
+    let mut unmoved = devnet.claim(head - 1, head);
+    unmoved.claimed_l2_output_root = unmoved.agreed_l2_output_root;
+    for wrong in [root, number, past, unmoved] {
         let (code, words) = judge(&images(&devnet, &wrong));
         assert_eq!(code, 1, "{words:?}");
         assert!(words[0].starts_with("invalid: claimed was "), "{words:?}");
         assert_eq!(words[0], words[1]);
     }
-    // A trace that is extended past the agreed block without moving has the right root, and
-    // another block number.
-    let mut unmoved = devnet.claim(head, head);
-    assert_eq!(judge(&images(&devnet, &unmoved)).0, 0);
-    unmoved.claimed_l2_block_number += 1;
-    assert_eq!(judge(&images(&devnet, &unmoved)).0, 1);
+}
+
+/// In dispute games the last block's root stands at all positions after the data.
+#[test]
+fn where_data_end_the_last_root_is_right() {
+    let devnet = standard();
+    let head = devnet.l2_head();
+    for agreed in [0, head] {
+        let mut extended = devnet.claim(agreed, head);
+        extended.claimed_l2_block_number += 1;
+        assert_eq!(judge(&images(&devnet, &extended)).0, 0, "{agreed}");
+    }
 }
 
 #[test]

@@ -1,0 +1,7 @@
+//! The agent and its parts on a real EVM chain: what contracts refuse, and what chains and nodes
+//! do to those who play.
+
+mod arena;
+mod proxy;
+mod refusals;
+mod trouble;
