@@ -64,7 +64,10 @@ fn it_serves_until_a_signal_comes() {
         wait_until("the flags are there", || serving.stdout().ends_with('\n'));
         let said = serving.stdout();
         let (claim, rollup) = said.split_once('\n').unwrap();
-        assert!(rollup.starts_with("--rollup-rpc http://127.0.0.1:"), "{said}");
+        assert!(
+            rollup.starts_with("--rollup-rpc http://127.0.0.1:"),
+            "{said}"
+        );
         let flags = flags(claim);
         let found = report(&prove(&sandbox, &flags, &[]).expect(0));
         assert_eq!(found["verdict"], "valid");
