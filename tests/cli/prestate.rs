@@ -142,8 +142,12 @@ fn what_cannot_be_checked_or_written_is_one_line() {
     run(&["--type", "cannon"]).fails(1, &["cannon"]);
     run(&["--out", "no.json/prestates"]).expect(0);
     run(&["--out", "prestates-1.0/"]).expect(0);
-    assert_eq!(sandbox.files(), ["no.json", "prestates-1.0"]);
+    for folder in ["no.json/prestates", "prestates-1.0"] {
+        let states = fs::read_dir(sandbox.path(folder)).unwrap();
+        assert_eq!(states.count(), 1, "{folder}");
+    }
     run(&["--out", "nowhere.json"]).fails(1, &["--out", "no folder"]);
     run(&["--out", "no/where.bin.gz"]).fails(1, &["no/where.bin.gz"]);
-    assert_eq!(sandbox.files(), ["other.bin.gz", "right.bin.gz"]);
+    let files = ["no.json", "other.bin.gz", "prestates-1.0", "right.bin.gz"];
+    assert_eq!(sandbox.files(), files);
 }
