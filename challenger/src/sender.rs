@@ -17,12 +17,12 @@ use alloy_consensus::TxEip1559;
 use alloy_eips::eip2930::AccessList;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256};
 use alloy_sol_types::SolCall;
+use carronade_contracts::revert::Reason;
 use fees::Fees;
 use serde_json::json;
 
 use crate::Notice;
 use crate::chain::{Block, Chain};
-use crate::errors::reason;
 use crate::journal::{Attempt, Journal, JournalError, Sent};
 use crate::metrics::Metrics;
 use crate::rpc::RpcError;
@@ -255,7 +255,7 @@ impl Sender {
                 message, revert, ..
             }) if revert.is_some() || message.contains("revert") => Err(SendError::Reverts {
                 purpose: request.purpose.clone(),
-                reason: revert.map_or(message, |data| reason(&data)),
+                reason: revert.map_or(message, |data| Reason::of(&data).to_string()),
             }),
             Err(error) => Err(error.into()),
         }

@@ -144,14 +144,9 @@ impl Arena {
     pub fn send(&self, request: Request) -> Result<Submission, SendError> {
         let metrics = Arc::default();
         let sender = self.sender(self.anvil.url(), SendOptions::default(), &metrics);
+        let before = self.nonce(sender.account());
         let sent = sender.submit(request)?;
-        // In a block before others look.
-        until("it is in a block", || {
-            let head = self.chain().latest().expect("a block");
-            sender.tend(&head).expect("tended");
-            let account = sender.account();
-            self.chain().nonce(account, &head).expect("a nonce") > 0 && sender.pending() <= 1
-        });
+        until("it is in a block", || self.nonce(sender.account()) > before);
         Ok(sent)
     }
 
@@ -196,7 +191,6 @@ impl Arena {
             notice: self.notice(),
         };
         let sender = self.sender(url, options, &metrics);
-        let account = sender.account();
         let chain = Chain::new(Rpc::new("L1 node", url).expect("an address"));
         let table = Table {
             chain: chain.clone(),
@@ -216,7 +210,6 @@ impl Arena {
         let agent = Agent::new(Arc::new(table), factory, options, Arc::clone(&stop));
         Playing {
             metrics,
-            account,
             stop,
             thread: Some(std::thread::spawn(move || agent.run())),
         }
@@ -226,7 +219,6 @@ impl Arena {
 /// An agent at work; it is stopped when this is dropped.
 pub struct Playing {
     pub metrics: Arc<Metrics>,
-    pub account: Address,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }

@@ -46,9 +46,7 @@ impl Proxy {
             client: reqwest::Client::new(),
         });
         let runtime = Runtime::new().expect("threads");
-        let router = Router::new()
-            .fallback(pass)
-            .with_state(Arc::clone(&shared));
+        let router = Router::new().fallback(pass).with_state(Arc::clone(&shared));
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .expect("a port");

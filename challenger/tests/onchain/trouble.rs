@@ -44,7 +44,12 @@ fn a_node_that_is_down_costs_time_only() {
     let proxy = Proxy::new(arena.anvil.url(), |_, _| Answer::Down);
     let playing = arena.play(&proxy.url, patient());
     until("it is told", || {
-        arena.has_told(&["L1 node http://127.0.0.1", "does not answer", "503", "trying on"])
+        arena.has_told(&[
+            "L1 node http://127.0.0.1",
+            "does not answer",
+            "503",
+            "trying on",
+        ])
     });
     proxy.change(|_, _| Answer::Pass);
     until("the move is made", || arena.claims(game) == 2);
@@ -54,7 +59,9 @@ fn a_node_that_is_down_costs_time_only() {
     until("it is noticed", || {
         value(&playing.metrics.chain_failures) > failures
     });
-    let again = arena.owner.create_game(arena.at.factory, B256::repeat_byte(8), 16);
+    let again = arena
+        .owner
+        .create_game(arena.at.factory, B256::repeat_byte(8), 16);
     let other = again.expect("another game");
     proxy.change(|_, _| Answer::Pass);
     until("the other game is played", || arena.claims(other) == 2);
@@ -94,7 +101,9 @@ fn a_receipt_that_cannot_be_is_not_believed() {
     // The journal has it still, so it is sent again and made once.
     proxy.change(|_, _| Answer::Pass);
     until("the move is made", || arena.claims(game) == 2);
-    until("it is found in its block", || arena.has_told(&["attack", "done in block"]));
+    until("it is found in its block", || {
+        arena.has_told(&["attack", "done in block"])
+    });
     drop(playing);
     assert_eq!(arena.nonce(account()), 1, "{}", arena.all_told());
 }
@@ -113,7 +122,9 @@ fn a_move_that_a_reorganisation_takes_away_is_made_again_and_once() {
     let before = arena.ask("evm_snapshot", json!([]));
     let playing = arena.play(arena.anvil.url(), patient());
     until("the move is made", || arena.claims(game) == 2);
-    until("it is found in its block", || arena.has_told(&["attack", "done in block"]));
+    until("it is found in its block", || {
+        arena.has_told(&["attack", "done in block"])
+    });
     // The chain goes back to before the move, and on in another way.
     arena.mine_at_once(false);
     assert_eq!(arena.ask("evm_revert", json!([before])), json!(true));
@@ -203,7 +214,9 @@ fn a_process_that_comes_back_does_not_move_again() {
     arena.mine_at_once(true);
     arena.ask("anvil_mine", json!(["0x1", "0x1"]));
     until("the move is made", || arena.claims(game) == 2);
-    until("it is found in its block", || arena.has_told(&["attack", "done in block"]));
+    until("it is found in its block", || {
+        arena.has_told(&["attack", "done in block"])
+    });
     drop(playing);
     assert_eq!((arena.claims(game), arena.nonce(account())), (2, 1));
 }

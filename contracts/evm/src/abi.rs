@@ -3,8 +3,6 @@
 use alloy_sol_types::sol;
 
 sol! {
-    #![sol(all_derives)]
-
     struct GameConstructorParams {
         uint256 maxGameDepth;
         uint256 splitDepth;
