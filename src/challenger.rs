@@ -3,7 +3,7 @@
 mod metrics;
 
 use crate::failure::{Failure, Outcome};
-use crate::log::Logger;
+use crate::log::{Level, Logger};
 use crate::{cli, files, interrupt, programs, settlement, trace};
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
@@ -31,11 +31,16 @@ pub fn run(args: &cli::Challenger, logger: &Logger) -> Outcome {
     let sender = settlement::sender(&args.account, &chain, &metrics, &notice)?;
     let traces = traces(args, &chain, &notice, logger)?;
     let server = match args.metrics_address {
-        Some(address) => Some(metrics::serve(address, Arc::clone(&metrics))?),
+        Some(address) => {
+            let (server, bound) = metrics::serve(address, Arc::clone(&metrics))?;
+            let fields = [("address", bound.to_string().into())];
+            logger.log(Level::Info, "Serving metrics", &fields);
+            Some(server)
+        }
         None => None,
     };
     let fields = [("account", sender.account().to_string().into())];
-    logger.log(crate::log::Level::Info, "Watching for games", &fields);
+    logger.log(Level::Info, "Watching for games", &fields);
     let table = Table {
         chain,
         sender,

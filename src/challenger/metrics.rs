@@ -8,11 +8,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
-/// Serves metrics at an address, under `/metrics`, until the result is dropped.
+/// Serves metrics at an address, under `/metrics`, until the result is dropped; gives the address
+/// with the port that is used where 0 was asked for.
 ///
 /// # Errors
 /// When nobody can listen there.
-pub fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<Runtime> {
+pub fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<(Runtime, SocketAddr)> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("metrics")
@@ -22,8 +23,9 @@ pub fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<Runtime> {
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(address))
         .with_context(|| format!("cannot serve metrics at {address}"))?;
+    let bound = listener.local_addr()?;
     let render = move || std::future::ready(metrics.render());
     let router = Router::new().route("/metrics", get(render));
     runtime.spawn(async move { axum::serve(listener, router).await });
-    Ok(runtime)
+    Ok((runtime, bound))
 }

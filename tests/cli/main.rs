@@ -6,6 +6,7 @@ mod chain;
 mod challenger;
 mod damage;
 mod devnet;
+mod dispute;
 mod engines;
 mod faults;
 mod files;

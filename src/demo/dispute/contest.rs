@@ -164,7 +164,7 @@ impl<'a> Contest<'a> {
     /// Lets time pass whenever both wait, until the game is over and everybody is paid.
     pub fn play(mut self) -> Outcome<Played> {
         say!("  game {}", self.reader.facts().address);
-        let (mut told, mut waits) = (0, 0);
+        let (mut told, mut waits, mut stepped) = (0, 0, false);
         loop {
             if interrupt::requested() {
                 return Err(Failure::Interrupted);
@@ -174,6 +174,10 @@ impl<'a> Contest<'a> {
                 self.show(&game, index, claim)?;
             }
             told = game.claims().len();
+            if let Some(index) = self.stepped_against(&game).filter(|_| !stepped) {
+                say!("  honest proves on chain what the instruction does: claim {index} falls");
+                stepped = true;
+            }
             let left = self.left_in_game(&head)?;
             if game.status() != GameStatus::InProgress && left == 0 {
                 return Ok(self.played(&game, left)?);
@@ -239,6 +243,14 @@ impl<'a> Contest<'a> {
         Ok(())
     }
 
+    /// The claim at the bottom that the honest side has countered: nothing but a step does that.
+    fn stepped_against(&self, game: &Game) -> Option<usize> {
+        let max_depth = game.parameters().max_depth;
+        let honest = Some(self.honest.account());
+        let mut claims = game.claims().iter();
+        claims.position(|claim| claim.position.depth() == max_depth && claim.countered_by == honest)
+    }
+
     fn name(&self, who: Address) -> &'static str {
         match who == self.honest.account() {
             true => "honest",
@@ -268,7 +280,6 @@ impl<'a> Contest<'a> {
         let head = self.chain.latest()?;
         let honest = self.honest.account();
         let claims = game.claims();
-        let max_depth = game.parameters().max_depth;
         let depths = claims.iter().map(|claim| claim.position.depth());
         let view = View {
             now: head.timestamp,
@@ -283,10 +294,7 @@ impl<'a> Contest<'a> {
             status: game.status(),
             claims: claims.len(),
             deepest: depths.max().unwrap_or(0),
-            // Nothing but a step counters a claim at the bottom.
-            stepped: claims.iter().any(|claim| {
-                claim.position.depth() == max_depth && claim.countered_by == Some(honest)
-            }),
+            stepped: self.stepped_against(game).is_some(),
             bonds: ether(claims.iter().map(|claim| claim.bond as f64).sum()),
             honest_gain: self.honest.gain(&self.chain, &head)?,
             liar_gain: self.liar.gain(&self.chain, &head)?,
