@@ -46,4 +46,5 @@ pub use reader::{Facts, ReadError, Reader, Seen};
 pub use rpc::{Rpc, RpcError};
 pub use sender::{Request, SendError, SendOptions, Sender, Submission};
 pub use traces::{GameTrace, NodeTraces, QuickTraces, Traces};
+pub use uploads::{Next, UploadFault, Uploader};
 pub use wallet::{Signed, Wallet, WalletError};

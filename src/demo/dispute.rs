@@ -103,7 +103,7 @@ fn check(played: &Played, liar_proposes: bool, max_depth: u64) -> Result<()> {
         bail!("the game was not played to the bottom");
     }
     // Claims at odd depths are the challenger's, and steps are made against them.
-    let honest_steps = (max_depth % 2 == 0) == liar_proposes;
+    let honest_steps = max_depth.is_multiple_of(2) == liar_proposes;
     if honest_steps && !played.stepped {
         bail!("no step was proven on chain");
     }

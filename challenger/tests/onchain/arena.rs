@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use alloy_primitives::{Address, B256, U64};
+use alloy_primitives::{Address, B256, U64, address};
 use carronade_challenger::{
     Agent, AgentOptions, Anvil, AnvilOptions, Chain, Factory, Journal, Metrics, Notice, Program,
     QuickChain, QuickTraces, Reader, Request, Rpc, SendError, SendOptions, Sender, Submission,
@@ -22,6 +22,9 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(Anvil::for_tests);
 
 /// The key of anvil's second account.
 const KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+
+/// Anvil's second account.
+pub const ACCOUNT: Address = address!("70997970C51812dc3A010C7d01b50e0d17dc79C8");
 
 /// Longer than anything here takes on the slowest machine; what waits so long has failed.
 const LONGEST: Duration = Duration::from_secs(120);

@@ -5,3 +5,4 @@ mod arena;
 mod proxy;
 mod refusals;
 mod trouble;
+mod uploads;

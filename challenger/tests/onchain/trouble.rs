@@ -9,7 +9,7 @@ use carronade_challenger::{Metrics, Request, SendOptions, Submission};
 use carronade_contracts::abi::FaultDisputeGame as Abi;
 use serde_json::json;
 
-use crate::arena::{Arena, until};
+use crate::arena::{ACCOUNT, Arena, until};
 use crate::proxy::{Answer, Proxy};
 
 fn value(counter: &AtomicU64) -> u64 {
@@ -105,14 +105,7 @@ fn a_receipt_that_cannot_be_is_not_believed() {
         arena.has_told(&["attack", "done in block"])
     });
     drop(playing);
-    assert_eq!(arena.nonce(account()), 1, "{}", arena.all_told());
-}
-
-/// Anvil's second account.
-fn account() -> Address {
-    "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
-        .parse()
-        .expect("an address")
+    assert_eq!(arena.nonce(ACCOUNT), 1, "{}", arena.all_told());
 }
 
 #[test]
@@ -145,7 +138,7 @@ fn a_move_that_a_reorganisation_takes_away_is_made_again_and_once() {
     });
     drop(playing);
     assert_eq!(arena.claims(game), 2);
-    assert_eq!(arena.nonce(account()), 1, "{}", arena.all_told());
+    assert_eq!(arena.nonce(ACCOUNT), 1, "{}", arena.all_told());
 }
 
 #[test]
@@ -177,7 +170,7 @@ fn a_move_that_no_block_takes_pays_more_and_is_made_once() {
     let head = arena.chain().latest().expect("a block");
     sender.tend(&head).expect("tended");
     assert!(arena.has_told(&["done in block"]));
-    assert_eq!((arena.claims(game), arena.nonce(account())), (2, 1));
+    assert_eq!((arena.claims(game), arena.nonce(ACCOUNT)), (2, 1));
 }
 
 #[test]
@@ -192,7 +185,7 @@ fn fees_above_the_limit_are_not_paid() {
     let error = sender.submit(attack(&arena, game, B256::repeat_byte(3)));
     let words = error.expect_err("too dear").to_string();
     assert!(words.contains("wei per gas, and the limit is 7"), "{words}");
-    assert_eq!((sender.pending(), arena.nonce(account())), (0, 0));
+    assert_eq!((sender.pending(), arena.nonce(ACCOUNT)), (0, 0));
 }
 
 #[test]
@@ -218,7 +211,7 @@ fn a_process_that_comes_back_does_not_move_again() {
         arena.has_told(&["attack", "done in block"])
     });
     drop(playing);
-    assert_eq!((arena.claims(game), arena.nonce(account())), (2, 1));
+    assert_eq!((arena.claims(game), arena.nonce(ACCOUNT)), (2, 1));
 }
 
 #[test]
@@ -236,7 +229,7 @@ fn a_nonce_that_another_transaction_took_is_given_up() {
     sender.submit(request()).expect("sent");
     arena.ask("anvil_dropAllTransactions", json!([]));
     // The user sends something by hand.
-    let by_hand = json!([{ "from": account(), "to": account(), "value": "0x1" }]);
+    let by_hand = json!([{ "from": ACCOUNT, "to": ACCOUNT, "value": "0x1" }]);
     arena.ask("eth_sendTransaction", by_hand);
     for _ in 0..3 {
         arena.ask("anvil_mine", json!(["0x1", "0x1"]));
@@ -248,7 +241,7 @@ fn a_nonce_that_another_transaction_took_is_given_up() {
     assert_eq!((sender.pending(), arena.claims(game)), (0, 1));
     sender.submit(request()).expect("sent under the next nonce");
     arena.ask("anvil_mine", json!(["0x1", "0x1"]));
-    assert_eq!((arena.claims(game), arena.nonce(account())), (2, 2));
+    assert_eq!((arena.claims(game), arena.nonce(ACCOUNT)), (2, 2));
 }
 
 #[test]
@@ -269,5 +262,5 @@ fn a_dry_run_sends_nothing() {
         value(&playing.metrics.round_block) >= head
     });
     drop(playing);
-    assert_eq!((arena.claims(game), arena.nonce(account())), (1, 0));
+    assert_eq!((arena.claims(game), arena.nonce(ACCOUNT)), (1, 0));
 }
