@@ -8,8 +8,8 @@ use crate::{cli, files, interrupt, programs, settlement, trace};
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use carronade_challenger::{
-    Agent, AgentOptions, Chain, HostNodes, Metrics, NodeTraces, Notice, OutputNodes, Program, Rpc,
-    Start, Table, start_of_elf,
+    Agent, AgentOptions, Chain, HostNodes, Metrics, NodeTraces, Notice, OutputNodes, Program, Room,
+    Rpc, Start, Table, start_of_elf,
 };
 use carronade_checkpoint::Store;
 use carronade_emulator::state::state_hash;
@@ -45,6 +45,7 @@ pub fn run(args: &cli::Challenger, logger: &Logger) -> Outcome {
         chain,
         sender,
         traces: Box::new(traces),
+        room: room(args),
         metrics,
         notice,
     };
@@ -53,8 +54,14 @@ pub fn run(args: &cli::Challenger, logger: &Logger) -> Outcome {
     Err(Failure::Interrupted)
 }
 
-fn options(args: &cli::Challenger) -> AgentOptions {
+fn room(args: &cli::Challenger) -> Room {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Some may wait for nodes.
+    let usual = cores.max(4);
+    Room::new(args.max_concurrency.map_or(usual, |number| number as usize))
+}
+
+fn options(args: &cli::Challenger) -> AgentOptions {
     AgentOptions {
         game_types: args.game_types.clone(),
         game_window: args.game_window,

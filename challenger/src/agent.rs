@@ -12,6 +12,7 @@ use crate::chain::Block;
 use crate::factory::{Factory, Listed};
 use crate::metrics::{count, set};
 use crate::player::{Player, RoundError, Standing, Table};
+use crate::reader::ReadError;
 use crate::rpc::RpcError;
 use crate::sender::SendError;
 
@@ -26,6 +27,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// may have put others in their places.
 const UNCERTAIN: u64 = 16;
 
+/// Games that are read from the list at one look.
+const AT_ONCE: u64 = 1_000;
+
 /// What the agent does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentOptions {
@@ -35,8 +39,6 @@ pub struct AgentOptions {
     pub game_window: u64,
     /// How often the chain is looked at.
     pub poll_interval: Duration,
-    /// Games that are played at the same moment.
-    pub max_concurrency: usize,
 }
 
 /// The newest block, for all who wait for one.
@@ -44,12 +46,6 @@ pub struct AgentOptions {
 struct Watch {
     head: Mutex<Option<Block>>,
     changed: Condvar,
-}
-
-/// Room for so many at once.
-struct Room {
-    left: Mutex<usize>,
-    freed: Condvar,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -63,13 +59,14 @@ pub struct Agent {
     factory: Factory,
     options: AgentOptions,
     watch: Arc<Watch>,
-    room: Arc<Room>,
     stop: Arc<AtomicBool>,
     games: HashMap<Address, (Listed, JoinHandle<End>)>,
     /// Games in which there is nothing left to do.
     finished: HashSet<Address>,
     /// Where the list was read to.
     read_to: Option<u64>,
+    /// Whether the newest block's games have been looked at.
+    is_current: bool,
     /// The failure told last.
     told: Option<String>,
 }
@@ -83,20 +80,16 @@ impl Agent {
         options: AgentOptions,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        let room = Room {
-            left: Mutex::new(options.max_concurrency.max(1)),
-            freed: Condvar::new(),
-        };
         Self {
             table,
             factory,
             options,
             watch: Arc::default(),
-            room: Arc::new(room),
             stop,
             games: HashMap::new(),
             finished: HashSet::new(),
             read_to: None,
+            is_current: false,
             told: None,
         }
     }
@@ -130,12 +123,18 @@ impl Agent {
         if lock(&self.watch.head).as_ref() != Some(&head) {
             set(&self.table.metrics.head_block, head.number);
             set(&self.table.metrics.head_timestamp, head.timestamp);
-            self.find_games(&head)?;
             *lock(&self.watch.head) = Some(head.clone());
             self.watch.changed.notify_all();
-            self.note_balance(&head)?;
+            self.is_current = false;
         }
-        self.table.sender.tend(&head)
+        // Whatever fails, the rest is looked after.
+        let tended = self.table.sender.tend(&head);
+        if !self.is_current {
+            self.find_games(&head)?;
+            self.note_balance(&head)?;
+            self.is_current = true;
+        }
+        tended
     }
 
     fn note_balance(&self, head: &Block) -> Result<(), RpcError> {
@@ -154,13 +153,16 @@ impl Agent {
             Some(to) => to.saturating_sub(UNCERTAIN),
             None => self.first_in_window(head, total)?,
         };
-        let listed = self.factory.games(head, from.min(total)..total)?;
-        for game in listed {
-            if self.options.game_types.contains(&game.game_type) && !self.knows(game.address) {
-                self.begin(game);
+        let from = from.min(total);
+        let to = total.min(from.saturating_add(AT_ONCE));
+        for game in self.factory.games(head, from..to)? {
+            let is_ours = self.options.game_types.contains(&game.game_type);
+            if is_ours && !self.knows(game.address) && !self.begin(game) {
+                self.read_to = Some(game.index);
+                return Ok(());
             }
         }
-        self.read_to = Some(total);
+        self.read_to = Some(to);
         set(&self.table.metrics.games_followed, self.games.len() as u64);
         Ok(())
     }
@@ -184,11 +186,11 @@ impl Agent {
         Ok(low)
     }
 
-    fn begin(&mut self, game: Listed) {
+    /// Whether there is a thread for it.
+    fn begin(&mut self, game: Listed) -> bool {
         let seat = Seat {
             table: Arc::clone(&self.table),
             watch: Arc::clone(&self.watch),
-            room: Arc::clone(&self.room),
             stop: Arc::clone(&self.stop),
             game: game.address,
         };
@@ -196,9 +198,11 @@ impl Agent {
         match thread.spawn(move || seat.play()) {
             Ok(handle) => {
                 self.games.insert(game.address, (game, handle));
+                true
             }
             Err(error) => {
                 (self.table.notice)(&format!("game {}: no thread: {error}", game.address));
+                false
             }
         }
     }
@@ -223,6 +227,7 @@ impl Agent {
                 // A fault of this program; a game that nobody plays is lost, so it is played on.
                 Err(_) => {
                     (self.table.notice)(&format!("game {address}: its player failed; again"));
+                    // Without a thread it is found in the list again.
                     self.begin(game);
                 }
             }
@@ -234,7 +239,6 @@ impl Agent {
 struct Seat {
     table: Arc<Table>,
     watch: Arc<Watch>,
-    room: Arc<Room>,
     stop: Arc<AtomicBool>,
     game: Address,
 }
@@ -252,18 +256,24 @@ enum End {
 impl Seat {
     fn play(self) -> End {
         let mut player = None;
-        let (mut seen, mut failed) = (None, false);
-        while let Some(head) = self.next_block(seen.as_ref(), failed) {
-            let _place = self.room.enter();
-            let result = self.round(&mut player, &head);
-            set(&self.table.metrics.round_block, head.number);
-            match result {
-                Ok(standing) if standing.finished => {
-                    let (game, status) = (self.game, standing.status);
-                    (self.table.notice)(&format!("game {game}: finished, {status:?}"));
-                    return End::Finished;
+        let (mut seen, mut told) = (None, None);
+        // Since which block there has been nothing to do.
+        let mut finished_at = None;
+        while let Some(head) = self.next_block(seen.as_ref(), told.is_some()) {
+            match self.round(&mut player, &head) {
+                Ok(standing) => {
+                    set(&self.table.metrics.round_block, head.number);
+                    told = None;
+                    // A reorganisation may bring it back.
+                    let since = *finished_at.get_or_insert(head.number);
+                    if !standing.finished {
+                        finished_at = None;
+                    } else if head.number + 1 >= since + self.table.sender.confirmations() {
+                        let (game, status) = (self.game, standing.status);
+                        (self.table.notice)(&format!("game {game}: finished, {status:?}"));
+                        return End::Finished;
+                    }
                 }
-                Ok(_) => failed = false,
                 Err(error) => {
                     if matches!(self.table.chain.has_code(self.game, &head), Ok(false)) {
                         let words = "it is not on the chain any more";
@@ -271,13 +281,29 @@ impl Seat {
                         return End::Gone;
                     }
                     count(&self.table.metrics.rounds_failed);
-                    self.tell(&mut player, error.to_string());
-                    failed = true;
+                    if matches!(error, RoundError::Read(ReadError::Broken(..))) {
+                        // Another block may have made it in the meantime.
+                        player = None;
+                    }
+                    let words = error.to_string();
+                    if told.as_ref() != Some(&words) {
+                        self.tell(&words);
+                    }
+                    told = Some(words);
                 }
             }
             seen = Some(head);
         }
         End::Stopped
+    }
+
+    /// Tells a failure, with the game that it is about.
+    fn tell(&self, words: &str) {
+        let game = self.game.to_string();
+        match words.contains(&game) {
+            true => (self.table.notice)(words),
+            false => (self.table.notice)(&format!("game {game}: {words}")),
+        }
     }
 
     fn round(&self, player: &mut Option<Player>, head: &Block) -> Result<Standing, RoundError> {
@@ -286,13 +312,6 @@ impl Seat {
             None => player.insert(Player::new(Arc::clone(&self.table), self.game, head)?),
         };
         player.round(head)
-    }
-
-    fn tell(&self, player: &mut Option<Player>, words: String) {
-        match player {
-            Some(player) => player.tell_new(words),
-            None => (self.table.notice)(&format!("game {}: {words}", self.game)),
-        }
     }
 
     /// The newest block, once it is another one, or, after a failure, once some time has passed;
@@ -311,30 +330,6 @@ impl Seat {
             let waited = self.watch.changed.wait_timeout(head, TICK);
             head = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-}
-
-impl Room {
-    /// Waits for a place; it is free again when the result is dropped.
-    fn enter(&self) -> Place<'_> {
-        let mut left = lock(&self.left);
-        while *left == 0 {
-            left = self
-                .freed
-                .wait(left)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        *left -= 1;
-        Place(self)
-    }
-}
-
-struct Place<'a>(&'a Room);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        *lock(&self.0.left) += 1;
-        self.0.freed.notify_one();
     }
 }
 

@@ -68,6 +68,13 @@ pub fn challenge_block_number(at: Address, shown: &BlockNumberProof) -> Request 
     Request::new(purpose, at, &call, U256::ZERO)
 }
 
+/// Decides how bonds are distributed.
+#[must_use]
+pub fn close(at: Address) -> Request {
+    let purpose = format!("game {at}: close");
+    Request::new(purpose, at, &Abi::closeGameCall {}, U256::ZERO)
+}
+
 /// Brings a game to its end. Whether a credit has been unlocked says which of the two calls that
 /// it takes is the next.
 #[must_use]

@@ -202,6 +202,12 @@ impl OutputSource for RollupNode {
         }
     }
 
+    /// The rollup node may have followed another L1 chain, and be right now.
+    fn rest(&mut self) {
+        self.safe_head = None;
+        self.outputs.clear();
+    }
+
     fn block_number_proof(&mut self, block: u64) -> Result<BlockNumberProof, OutputError> {
         let proof = self.output(block)?;
         let l2 = &self.nodes.l2;

@@ -1,15 +1,17 @@
 //! Plays one game: at each new block reads it, plans, and sends what is due.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::Address;
 use carronade_dispute::solver::{Resolution, resolutions};
-use carronade_dispute::{Action, Game, GameStatus, Solver};
+use carronade_dispute::{Action, Game, GameStatus, Solver, TraceAccessor as _};
 
 use crate::calls;
 use crate::chain::{Block, Chain};
 use crate::metrics::{Metrics, count};
-use crate::reader::{Facts, ReadError, Reader};
+use crate::reader::{Credit, Facts, ReadError, Reader};
+use crate::room::Room;
 use crate::sender::{Request, SendError, Sender};
 use crate::traces::{GameTrace, Traces};
 use crate::uploads::{Next, UploadFault, Uploader};
@@ -48,6 +50,8 @@ pub struct Table {
     pub sender: Sender,
     /// Who answers for traces.
     pub traces: Box<dyn Traces>,
+    /// Room for those whose traces work at the same time.
+    pub room: Room,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// How users are told.
@@ -64,7 +68,15 @@ pub struct Player {
     judged: Option<bool>,
     /// The failure told last: the same one is not told each round.
     told: Option<String>,
+    /// When it is asked again for a credit that was not due, in seconds.
+    ask_again: u64,
 }
+
+/// How long a credit that was not due is not asked for again, in seconds.
+const CREDIT_PAUSE: u64 = 300;
+
+/// Claims that are not to be resolved now: a step is still to be made against them.
+type Open = HashSet<usize>;
 
 impl Player {
     /// A player of the game at an address.
@@ -78,6 +90,7 @@ impl Player {
             solver: None,
             judged: None,
             told: None,
+            ask_again: 0,
         })
     }
 
@@ -96,54 +109,53 @@ impl Player {
         let account = self.table.sender.account();
         let seen = self.reader.read(head, account)?;
         let game = &seen.game;
-        let mut first_error = None;
-        if game.status() == GameStatus::InProgress {
-            self.play(game, head, &mut first_error);
-        } else {
-            // Machines take room.
-            self.solver = None;
-        }
-        let due = match seen.credit {
-            None => resolutions(game, head.timestamp, &[], None),
-            Some((credit, _)) if !credit.is_zero() => {
-                vec![Resolution::ClaimCredit { recipient: account }]
+        let result = match seen.credit {
+            None => self.play(game, head),
+            Some(credit) => {
+                // Machines take room.
+                self.solver = None;
+                self.claim_credit(credit, head)
             }
-            Some(_) => Vec::new(),
         };
-        let unlocked = seen.credit.is_some_and(|(_, unlocked)| unlocked);
-        self.end(&due, unlocked, &mut first_error);
-        let standing = Standing {
+        result.map(|()| Standing {
             status: game.status(),
             claims: game.claims().len(),
-            finished: seen.credit.is_some_and(|(credit, _)| credit == U256::ZERO),
-        };
-        first_error.map_or(Ok(standing), Err)
+            finished: seen.credit.is_some_and(|credit| credit.is_nothing()),
+        })
     }
 
-    fn play(&mut self, game: &Game, head: &Block, first_error: &mut Option<RoundError>) {
-        let planned = self.plan(game, head);
-        let actions = match planned {
-            Ok(actions) => actions,
+    /// Moves, steps and resolves; what could be done is done in spite of an error, the first one.
+    fn play(&mut self, game: &Game, head: &Block) -> Result<(), RoundError> {
+        let (actions, mut open) = match self.plan(game, head) {
+            Ok((actions, true)) => (actions, Open::new()),
+            Ok((actions, false)) => (actions, unjudged(game)),
             Err(words) => {
                 count(&self.table.metrics.trace_failures);
-                return self.tell_new(words);
+                self.tell_new(words);
+                (Vec::new(), unjudged(game))
             }
         };
+        let mut result = Ok(());
         for action in actions {
+            if let Action::Step { claim, .. } = action {
+                open.insert(claim);
+            }
             match self.act(game, head, action) {
-                Ok(()) => {}
                 // Somebody was faster, or a clock ran out: the next round sees it.
                 Err(RoundError::Send(error @ SendError::Reverts { .. })) => {
                     self.tell_new(error.to_string());
                 }
-                Err(error) => {
-                    first_error.get_or_insert(error);
-                }
+                other => result = result.and(other),
             }
         }
+        result.and(self.resolve(game, head, &open))
     }
 
-    fn plan(&mut self, game: &Game, head: &Block) -> Result<Vec<Action>, String> {
+    /// What to do, and whether all claims could be judged.
+    fn plan(&mut self, game: &Game, head: &Block) -> Result<(Vec<Action>, bool), String> {
+        // Only traces need room: who has nothing to ask them, or sends, is not held up.
+        let table = Arc::clone(&self.table);
+        let _place = table.room.enter();
         let solver = match &mut self.solver {
             Some(solver) => solver,
             None => {
@@ -171,11 +183,15 @@ impl Player {
                 creation.claimed.l2_block
             ));
         }
+        if plan.actions.is_empty() {
+            solver.trace().rest();
+        }
+        let is_whole = plan.failure.is_none();
         if let Some(failure) = plan.failure {
             count(&self.table.metrics.trace_failures);
             self.tell_new(failure);
         }
-        Ok(plan.actions)
+        Ok((plan.actions, is_whole))
     }
 
     fn act(&mut self, game: &Game, head: &Block, action: Action) -> Result<(), RoundError> {
@@ -228,24 +244,56 @@ impl Player {
         }
     }
 
-    /// Resolves and claims. What is refused is not due yet, or was done by another.
-    fn end(&mut self, due: &[Resolution], unlocked: bool, first_error: &mut Option<RoundError>) {
-        let metrics = Arc::clone(&self.table.metrics);
-        for resolution in due {
-            let counter = match resolution {
-                Resolution::ClaimCredit { .. } => &metrics.credit_claims,
-                _ => &metrics.resolutions,
-            };
-            let request = calls::resolution(self.reader.facts().address, *resolution, unlocked);
-            match self.send(request, counter) {
-                // Those that come after it need it on the chain first.
-                Err(RoundError::Send(SendError::Reverts { .. })) => break,
-                Err(error) => {
-                    first_error.get_or_insert(error);
-                    break;
+    /// Resolves what can be resolved now, but for claims that a step is still to be made against,
+    /// and those above them: the contract has no clock for steps, and pays the bond of a claim that
+    /// is resolved before to who made it.
+    fn resolve(&mut self, game: &Game, head: &Block, open: &Open) -> Result<(), RoundError> {
+        let open = with_ancestors(game, open);
+        let mut result = Ok(());
+        for resolution in resolutions(game, head.timestamp, &[], None) {
+            // What it needs must be on the chain.
+            let is_due = match resolution {
+                Resolution::ResolveClaim { claim, .. } => {
+                    let mut below = game.children(claim).iter();
+                    !open.contains(&claim) && below.all(|child| game.is_resolved(*child))
                 }
-                Ok(()) => {}
+                _ => game.is_resolved(0),
+            };
+            if !is_due {
+                continue;
             }
+            let request = calls::resolution(self.reader.facts().address, resolution, false);
+            match self.send(request, &self.table.metrics.resolutions) {
+                // It was done by another.
+                Err(RoundError::Send(SendError::Reverts { .. })) => {}
+                other => result = result.and(other),
+            }
+        }
+        result
+    }
+
+    /// Takes what is due to the account, once the contract gives it.
+    fn claim_credit(&mut self, credit: Credit, head: &Block) -> Result<(), RoundError> {
+        if credit.is_nothing() || head.timestamp < self.ask_again {
+            return Ok(());
+        }
+        let at = self.reader.facts().address;
+        let request = match credit.amount.is_zero() {
+            // The account has lost, or the game may turn out not to count.
+            true => calls::close(at),
+            false => {
+                let recipient = self.table.sender.account();
+                let claim = Resolution::ClaimCredit { recipient };
+                calls::resolution(at, claim, credit.is_unlocked)
+            }
+        };
+        match self.send(request, &self.table.metrics.credit_claims) {
+            // It is not due yet.
+            Err(RoundError::Send(SendError::Reverts { .. })) => {
+                self.ask_again = head.timestamp + CREDIT_PAUSE;
+                Ok(())
+            }
+            other => other,
         }
     }
 
@@ -284,4 +332,25 @@ impl RoundError {
             _ => None,
         }
     }
+}
+
+/// Claims at the bottom that nobody has countered: without an answer from the trace it is not known
+/// whether a step is due against them.
+fn unjudged(game: &Game) -> Open {
+    let max_depth = game.parameters().max_depth;
+    let claims = game.claims().iter().enumerate();
+    let at_bottom = claims
+        .filter(|(_, claim)| claim.position.depth() == max_depth && claim.countered_by.is_none());
+    at_bottom.map(|(index, _)| index).collect()
+}
+
+fn with_ancestors(game: &Game, claims: &Open) -> Open {
+    let mut all = Open::new();
+    for claim in claims {
+        let mut next = Some(*claim);
+        while let Some(index) = next.filter(|index| all.insert(*index)) {
+            next = game.claims()[index].parent;
+        }
+    }
+    all
 }

@@ -8,6 +8,12 @@ use carronade_dispute::{Claim, Creation, Game, GameStatus, Parameters, Position,
 use crate::chain::{Block, Chain};
 use crate::rpc::RpcError;
 
+/// `BondDistributionMode.UNDECIDED`.
+const UNDECIDED: u8 = 0;
+
+/// More claims than anybody could pay the bonds of.
+const MOST_CLAIMS: u64 = 1 << 20;
+
 /// Why a game cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -50,9 +56,28 @@ pub struct Reader {
 pub struct Seen {
     /// The game.
     pub game: Game,
-    /// What the contract says that an account has to get, in wei, and whether it has been
-    /// unlocked; nothing while the game is in progress.
-    pub credit: Option<(U256, bool)>,
+    /// What the contract says of an account; nothing while the game is in progress.
+    pub credit: Option<Credit>,
+}
+
+/// What an account has to get from a game.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Credit {
+    /// How much, in wei, as bonds are distributed now.
+    pub amount: U256,
+    /// Whether it has been unlocked.
+    pub is_unlocked: bool,
+    /// What the account has paid in, in wei, if it may still get it back: it is not decided how
+    /// bonds are distributed.
+    pub refund: U256,
+}
+
+impl Credit {
+    /// Whether there is nothing to get, now or later.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.amount.is_zero() && self.refund.is_zero()
+    }
 }
 
 impl Reader {
@@ -88,19 +113,28 @@ impl Reader {
         Ok(Seen { game, credit })
     }
 
-    fn credit(&self, at: &Block, recipient: Address) -> Result<(U256, bool), RpcError> {
-        let address = self.facts.address;
-        let credit = self
-            .chain
-            .view(at, address, &Abi::creditCall { recipient })?;
+    fn credit(&self, at: &Block, recipient: Address) -> Result<Credit, RpcError> {
+        let (chain, address) = (&self.chain, self.facts.address);
         let unlocked = Abi::hasUnlockedCreditCall { recipient };
-        Ok((credit, self.chain.view(at, address, &unlocked)?))
+        let mode = chain.view(at, address, &Abi::bondDistributionModeCall {})?;
+        let refund = match mode {
+            UNDECIDED => chain.view(at, address, &Abi::refundModeCreditCall { recipient })?,
+            _ => U256::ZERO,
+        };
+        Ok(Credit {
+            amount: chain.view(at, address, &Abi::creditCall { recipient })?,
+            is_unlocked: chain.view(at, address, &unlocked)?,
+            refund,
+        })
     }
 
     fn snapshot(&self, at: &Block) -> Result<Snapshot, ReadError> {
         let (chain, address) = (&self.chain, self.facts.address);
         let count: U256 = chain.view(at, address, &Abi::claimDataLenCall {})?;
-        let count = u64::try_from(count).map_err(|_| self.broken("too many claims"))?;
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        if count > MOST_CLAIMS {
+            return Err(self.broken(format!("it has {count} claims")));
+        }
         let indices = || (0..count).map(U256::from);
         let calls: Vec<_> = indices()
             .map(|index| Abi::claimDataCall { index })

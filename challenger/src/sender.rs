@@ -28,6 +28,12 @@ use crate::metrics::Metrics;
 use crate::rpc::RpcError;
 use crate::wallet::Wallet;
 
+/// The most gas that a transaction may have (EIP-7825).
+const MOST_GAS: u64 = 1 << 24;
+
+/// Words that are remembered, so that they are told once.
+const MOST_TOLD: usize = 1_000;
+
 /// A call to be made on the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -92,6 +98,14 @@ pub enum SendError {
         /// The limit in wei.
         limit: u128,
     },
+    /// It would need more gas than a transaction may have.
+    #[error("{purpose}: it needs {gas} gas, and a transaction has at most {MOST_GAS}")]
+    Gas {
+        /// What it was for.
+        purpose: String,
+        /// What the node estimates.
+        gas: u64,
+    },
     /// It could not be signed.
     #[error("cannot sign: {0}")]
     Signature(String),
@@ -140,6 +154,28 @@ struct Queue {
     told: BTreeSet<String>,
 }
 
+impl Queue {
+    /// Whether something for a purpose is on its way, or has been done and is not buried.
+    fn is_under_way(&self, purpose: &str) -> bool {
+        self.sent.values().any(|sent| {
+            let has_failed = sent.mined.is_some_and(|mined| !mined.success);
+            sent.purpose == purpose && !has_failed
+        })
+    }
+
+    /// The lowest nonce that neither the chain nor anything under way has used.
+    fn free_nonce(&self, used: u64) -> u64 {
+        let free = (used..u64::MAX).find(|nonce| !self.sent.contains_key(nonce));
+        free.unwrap_or(u64::MAX)
+    }
+
+    /// The lowest nonce that is in no block.
+    fn first_unmined(&self) -> Option<u64> {
+        let unmined = self.sent.iter().find(|(_, sent)| sent.mined.is_none());
+        unmined.map(|(nonce, _)| *nonce)
+    }
+}
+
 impl Sender {
     /// A sender that goes on with what the journal has.
     ///
@@ -176,6 +212,12 @@ impl Sender {
         self.wallet.address()
     }
 
+    /// Blocks after which something is taken for buried.
+    #[must_use]
+    pub fn confirmations(&self) -> u64 {
+        self.options.confirmations
+    }
+
     /// Transactions that are not buried yet.
     #[must_use]
     pub fn pending(&self) -> usize {
@@ -196,16 +238,14 @@ impl Sender {
     /// # Errors
     /// [`SendError`]; then nothing was sent.
     pub fn submit(&self, request: Request) -> Result<Submission, SendError> {
-        let mut queue = self.queue();
-        let purpose = &request.purpose;
-        if queue.sent.values().any(|sent| sent.purpose == *purpose) {
+        if self.queue().is_under_way(&request.purpose) {
             return Ok(Submission::Pending);
         }
+        // Others may send while the node is asked.
         let gas = self.estimate(&request)?;
         if self.options.dry_run {
-            if queue.told.insert(request.purpose.clone()) {
-                self.tell(&format!("dry run: would send: {purpose}"));
-            }
+            let words = format!("dry run: would send: {}", request.purpose);
+            self.tell_once(&mut self.queue(), words);
             return Ok(Submission::Dry);
         }
         let head = self.chain.latest()?;
@@ -218,8 +258,12 @@ impl Sender {
                 limit,
             }
         })?;
-        let after_own = queue.sent.last_key_value().map_or(0, |(last, _)| last + 1);
-        let nonce = self.chain.nonce(self.account(), &head)?.max(after_own);
+        let mut queue = self.queue();
+        if queue.is_under_way(&request.purpose) {
+            return Ok(Submission::Pending);
+        }
+        let used = self.chain.nonce(self.account(), &head)?;
+        let nonce = queue.free_nonce(used);
         let mut sent = Sent {
             purpose: request.purpose,
             to: request.to,
@@ -234,10 +278,28 @@ impl Sender {
         let hash = attempt.hash;
         sent.attempts.push(attempt);
         self.journal.keep(nonce, &sent)?;
+        match self.send(&sent) {
+            // It would stand in the way of all that come after it.
+            Err(error @ RpcError::Refused { .. }) => {
+                self.journal.forget(nonce)?;
+                return Err(error.into());
+            }
+            // Whether the node has it is not known: it is looked after.
+            Err(error) => self.tell(&format!("{}: {error}", sent.purpose)),
+            Ok(()) => {}
+        }
         self.tell(&format!("{}: transaction {hash}", sent.purpose));
-        self.broadcast(&mut queue, &sent);
         queue.sent.insert(nonce, sent);
         Ok(Submission::Sent(hash))
+    }
+
+    fn tell_once(&self, queue: &mut Queue, words: String) {
+        if queue.told.len() >= MOST_TOLD {
+            queue.told.clear();
+        }
+        if queue.told.insert(words.clone()) {
+            self.tell(&words);
+        }
     }
 
     /// Gas for a request, with a fifth in reserve: the state that it meets may be another one.
@@ -250,7 +312,13 @@ impl Sender {
         });
         let gas: Result<U64, RpcError> = self.chain.rpc().ask("eth_estimateGas", (call,));
         match gas {
-            Ok(gas) => Ok(gas.saturating_to::<u64>().saturating_mul(6) / 5),
+            Ok(gas) => match gas.saturating_to::<u64>() {
+                gas @ 0..=MOST_GAS => Ok((gas * 6 / 5).min(MOST_GAS)),
+                gas => Err(SendError::Gas {
+                    purpose: request.purpose.clone(),
+                    gas,
+                }),
+            },
             Err(RpcError::Refused {
                 message, revert, ..
             }) if revert.is_some() || message.contains("revert") => Err(SendError::Reverts {
@@ -284,34 +352,43 @@ impl Sender {
         })
     }
 
-    /// Sends the newest form. That the node does not take it is told, and no error: it is tried
-    /// again as long as it is in the journal.
-    fn broadcast(&self, queue: &mut Queue, sent: &Sent) {
+    /// Sends the newest form. A node that has it already, or a block that has, is no error.
+    fn send(&self, sent: &Sent) -> Result<(), RpcError> {
         let Some(attempt) = sent.attempts.last() else {
-            return;
+            return Ok(());
         };
         let answer: Result<B256, RpcError> = self
             .chain
             .rpc()
             .ask("eth_sendRawTransaction", (&attempt.raw,));
-        let Err(error) = answer else { return };
-        let words = error.to_string();
-        if !is_known(&words) && queue.told.insert(format!("{} {words}", attempt.hash)) {
-            self.tell(&format!("{}: {words}", sent.purpose));
+        match answer {
+            Err(error) if !is_known(&error.to_string()) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends it again. That the node does not take it is told, and no error: it is tried again as
+    /// long as it is in the journal.
+    fn broadcast(&self, queue: &mut Queue, sent: &Sent) {
+        if let Err(error) = self.send(sent) {
+            self.tell_once(queue, format!("{}: {error}", sent.purpose));
         }
     }
 
     /// Looks after everything that is under way, at a new block.
     ///
     /// # Errors
-    /// When the node or the journal fails; what was not looked at waits for the next time.
+    /// The first failure of the node or the journal; the others are looked at all the same.
     pub fn tend(&self, head: &Block) -> Result<(), SendError> {
-        let mut queue = self.queue();
-        let nonces: Vec<u64> = queue.sent.keys().copied().collect();
-        let result = nonces
-            .into_iter()
-            .try_for_each(|nonce| self.tend_one(&mut queue, nonce, head));
-        crate::metrics::set(&self.metrics.transactions_pending, queue.sent.len() as u64);
+        let nonces: Vec<u64> = self.queue().sent.keys().copied().collect();
+        let mut result = Ok(());
+        for nonce in nonces {
+            // Those who want to send come in between.
+            let tended = self.tend_one(&mut self.queue(), nonce, head);
+            result = result.and(tended);
+        }
+        let pending = self.pending() as u64;
+        crate::metrics::set(&self.metrics.transactions_pending, pending);
         result
     }
 }

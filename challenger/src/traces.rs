@@ -83,4 +83,8 @@ impl<T: TraceAccessor<Error: ToString>> TraceAccessor for Told<T> {
     fn block_number_challenge(&mut self, game: &Game) -> Result<Option<BlockNumberProof>, String> {
         self.0.block_number_challenge(game).map_err(line)
     }
+
+    fn rest(&mut self) {
+        self.0.rest();
+    }
 }

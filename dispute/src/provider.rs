@@ -65,6 +65,10 @@ pub trait TraceAccessor {
         &mut self,
         game: &Game,
     ) -> Result<Option<BlockNumberProof>, Self::Error>;
+
+    /// Lets go of what takes room, and of what others may have changed their minds about: nothing
+    /// is asked for some time.
+    fn rest(&mut self) {}
 }
 
 impl<T: TraceAccessor + ?Sized> TraceAccessor for Box<T> {
@@ -93,5 +97,9 @@ impl<T: TraceAccessor + ?Sized> TraceAccessor for Box<T> {
         game: &Game,
     ) -> Result<Option<BlockNumberProof>, Self::Error> {
         (**self).block_number_challenge(game)
+    }
+
+    fn rest(&mut self) {
+        (**self).rest();
     }
 }

@@ -288,7 +288,8 @@ fn machines_are_kept() {
         opened.push(trace.claimed.l2_block);
         open(folder.path())
     });
-    for block in [1, 2, 1, 3, 1, 2] {
+    // The same again is remembered; another index is asked of the machine.
+    for (block, index) in [(1, 3), (2, 3), (1, 4), (3, 3), (1, 5), (2, 3), (2, 4)] {
         machines.state_hash(&some_trace(block), 3).expect("a state");
     }
     assert_eq!(opened, [1, 2, 3, 2]);

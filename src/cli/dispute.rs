@@ -105,7 +105,8 @@ pub struct Challenger {
     /// Only games that were created so many seconds ago at most
     #[arg(long, default_value_t = 28 * 86_400, value_name = "SECONDS")]
     pub game_window: u64,
-    /// Games that are worked on at the same moment; by default as many as there are cores
+    /// Games whose traces are asked at the same moment; by default as many as there are cores, and
+    /// four at least
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub max_concurrency: Option<u32>,
     /// Serve metrics in Prometheus' format at this address

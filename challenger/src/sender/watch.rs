@@ -1,6 +1,6 @@
 //! What becomes of a transaction.
 
-use alloy_primitives::{Address, B256, U64};
+use alloy_primitives::{Address, B256, Bytes, U64};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -46,8 +46,11 @@ impl Sender {
         mined: Mined,
         head: &Block,
     ) -> Result<(), SendError> {
-        let block = self.chain.block(mined.number)?;
-        if block.is_none_or(|block| block.hash != mined.hash) {
+        let Some(block) = self.chain.block(mined.number)? else {
+            // A node that lags behind does not have it yet.
+            return Ok(());
+        };
+        if block.hash != mined.hash {
             count(&self.metrics.transactions_reorganised);
             let words = "a reorganisation took it out of block";
             self.tell(&format!("{}: {words} {}", sent.purpose, mined.number));
@@ -78,7 +81,8 @@ impl Sender {
         mut sent: Sent,
         head: &Block,
     ) -> Result<(), SendError> {
-        if let Some(mined) = self.receipt(nonce, &sent)? {
+        let used = self.chain.nonce(self.account(), head)?;
+        if let Some(mined) = self.receipt(used > nonce, &sent)? {
             let how = match mined.success {
                 true => "done",
                 false => "reverted",
@@ -91,14 +95,17 @@ impl Sender {
             sent.lost_since = None;
             return self.keep(queue, nonce, sent);
         }
-        if self.chain.nonce(self.account(), head)? > nonce {
+        if used > nonce {
             return self.tend_lost(queue, nonce, sent, head);
         }
+        sent.lost_since = None;
         let newest = sent.attempts.last().cloned();
         let Some(newest) = newest else {
             return self.forget(queue, nonce);
         };
-        if now().saturating_sub(newest.at) >= self.options.resubmit.as_secs() {
+        // Those after it wait for it, however much they would pay.
+        let is_next = queue.first_unmined() == Some(nonce);
+        if is_next && now().saturating_sub(newest.at) >= self.options.resubmit.as_secs() {
             return self.bump(queue, nonce, sent, head);
         }
         let known: Option<Value> = self
@@ -108,7 +115,7 @@ impl Sender {
         if known.is_none() {
             self.broadcast(queue, &sent);
         }
-        Ok(())
+        self.keep(queue, nonce, sent)
     }
 
     /// One whose nonce is used up, but not by it: the account has sent something else, or the node
@@ -145,24 +152,23 @@ impl Sender {
             max_fee: newest.max_fee,
             tip: newest.tip,
         };
-        let fees = Fees::suggested(&self.chain, head)?.above(older);
-        if fees.max_fee > self.options.max_fee {
-            let words = format!(
-                "{}: no block takes it, and a higher fee would be above the limit",
-                sent.purpose
-            );
-            if queue.told.insert(words.clone()) {
-                self.tell(&words);
-            }
+        let suggested = Fees::suggested(&self.chain, head)?;
+        let Some(fees) = suggested.in_place_of(older, self.options.max_fee) else {
+            let words = "no block takes it, and a higher fee would be too much";
+            self.tell_once(queue, format!("{}: {words}", sent.purpose));
             self.broadcast(queue, &sent);
             return Ok(());
-        }
+        };
         let attempt = self.sign(nonce, &sent, fees)?;
         count(&self.metrics.transactions_bumped);
         self.tell(&format!(
             "{}: no block takes it; again with a higher fee: transaction {}",
             sent.purpose, attempt.hash
         ));
+        // Only the newest is sent; of the others a block may have taken one, by its hash.
+        for older in &mut sent.attempts {
+            older.raw = Bytes::new();
+        }
         sent.attempts.push(attempt);
         // In the journal before it is sent, as the first one.
         self.journal.keep(nonce, &sent)?;
@@ -172,15 +178,16 @@ impl Sender {
     }
 
     /// The receipt of any form of a transaction, if what it says is so: its block is on the chain
-    /// and has the transaction, and the account's nonce is used up there.
-    fn receipt(&self, nonce: u64, sent: &Sent) -> Result<Option<Mined>, RpcError> {
+    /// and has the transaction, and the account's nonce is used up. (Not there but now: nodes have
+    /// forgotten states of some time ago.)
+    fn receipt(&self, is_used: bool, sent: &Sent) -> Result<Option<Mined>, RpcError> {
         for attempt in sent.attempts.iter().rev() {
             let receipt: Option<Receipt> = self
                 .chain
                 .rpc()
                 .ask("eth_getTransactionReceipt", (attempt.hash,))?;
             let Some(receipt) = receipt else { continue };
-            match self.doubt(nonce, attempt.hash, &receipt)? {
+            match self.doubt(is_used, attempt.hash, &receipt)? {
                 None => {
                     return Ok(Some(Mined {
                         number: receipt.block_number.to(),
@@ -200,7 +207,7 @@ impl Sender {
 
     fn doubt(
         &self,
-        nonce: u64,
+        is_used: bool,
         hash: B256,
         receipt: &Receipt,
     ) -> Result<Option<&'static str>, RpcError> {
@@ -214,8 +221,8 @@ impl Sender {
         if !block.transactions.contains(&hash) {
             return Ok(Some("its block does not have the transaction"));
         }
-        if self.chain.nonce(self.account(), &block)? <= nonce {
-            return Ok(Some("the account's nonce is not used up in its block"));
+        if !is_used {
+            return Ok(Some("the account's nonce is not used up"));
         }
         Ok(None)
     }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use alloy_primitives::{Address, B256, U64, address};
 use carronade_challenger::{
     Agent, AgentOptions, Anvil, AnvilOptions, Chain, Factory, Journal, Metrics, Notice, Program,
-    QuickChain, QuickTraces, Reader, Request, Rpc, SendError, SendOptions, Sender, Submission,
-    Table, Unlocked, Wallet, start_of_elf,
+    QuickChain, QuickTraces, Reader, Request, Room, Rpc, SendError, SendOptions, Sender,
+    Submission, Table, Unlocked, Wallet, start_of_elf,
 };
 use carronade_contracts::deployment::{CANNON, Deployment, Parameters};
 use carronade_dispute::Game;
@@ -199,6 +199,7 @@ impl Arena {
             chain: chain.clone(),
             sender,
             traces: Box::new(QuickTraces::new(small_chain(), program)),
+            room: Room::new(2),
             metrics: Arc::clone(&metrics),
             notice: self.notice(),
         };
@@ -206,7 +207,6 @@ impl Arena {
             game_types: vec![CANNON],
             game_window: u64::MAX,
             poll_interval: Duration::from_millis(20),
-            max_concurrency: 2,
         };
         let stop: Arc<AtomicBool> = Arc::default();
         let factory = Factory::new(chain, self.at.factory);

@@ -17,6 +17,8 @@ pub enum Answer {
     Pass,
     /// Answers this.
     Is(Value),
+    /// Answers with an error.
+    Refuse(&'static str),
     /// Does not answer.
     Down,
 }
@@ -79,6 +81,10 @@ async fn pass(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
             Answer::Down => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Answer::Is(result) => {
                 answers.push(json!({ "jsonrpc": "2.0", "id": call["id"], "result": result }));
+            }
+            Answer::Refuse(message) => {
+                let error = json!({ "code": -32000, "message": message });
+                answers.push(json!({ "jsonrpc": "2.0", "id": call["id"], "error": error }));
             }
             Answer::Pass => {
                 let post = shared.client.post(&shared.to);

@@ -174,6 +174,56 @@ fn a_move_that_no_block_takes_pays_more_and_is_made_once() {
 }
 
 #[test]
+fn what_a_node_refuses_does_not_stand_in_the_way() {
+    let mut arena = Arena::new();
+    let game = arena.wrong_game();
+    let refuse = |method: &str, _: &serde_json::Value| match method {
+        "eth_sendRawTransaction" => Answer::Refuse("insufficient funds: overshot"),
+        _ => Answer::Pass,
+    };
+    let proxy = Proxy::new(arena.anvil.url(), refuse);
+    let sender = arena.sender(&proxy.url, patient(), &Arc::default());
+    let request = || attack(&arena, game, B256::repeat_byte(3));
+    let error = sender.submit(request()).expect_err("refused").to_string();
+    assert!(error.contains("insufficient funds"), "{error}");
+    assert_eq!(sender.pending(), 0);
+    proxy.change(|_, _| Answer::Pass);
+    sender.submit(request()).expect("sent under the same nonce");
+    until("the move is made", || arena.claims(game) == 2);
+    assert_eq!(arena.nonce(ACCOUNT), 1);
+}
+
+/// A node that has no states of some time ago can still be lived with.
+#[test]
+fn states_of_old_blocks_are_not_asked_for() {
+    let mut arena = Arena::new();
+    let game = arena.wrong_game();
+    let metrics = Arc::default();
+    let sender = arena.sender(arena.anvil.url(), patient(), &metrics);
+    let request = attack(&arena, game, B256::repeat_byte(3));
+    sender.submit(request).expect("sent");
+    until("it is in a block", || arena.nonce(ACCOUNT) == 1);
+    drop(sender);
+    arena.ask("anvil_mine", json!(["0x80", "0x1"]));
+    let head = arena.chain().latest().expect("a block");
+    let known = json!(head.hash);
+    let forgetful = move |method: &str, params: &serde_json::Value| {
+        let is_state = matches!(method, "eth_getTransactionCount" | "eth_call");
+        match is_state && params[1]["blockHash"] != known {
+            true => Answer::Refuse("missing trie node"),
+            false => Answer::Pass,
+        }
+    };
+    let proxy = Proxy::new(arena.anvil.url(), forgetful);
+    let sender = arena.sender(&proxy.url, SendOptions::default(), &metrics);
+    for _ in 0..2 {
+        sender.tend(&head).expect("tended");
+    }
+    assert_eq!(sender.pending(), 0);
+    assert_eq!(value(&metrics.transactions_confirmed), 1);
+}
+
+#[test]
 fn fees_above_the_limit_are_not_paid() {
     let mut arena = Arena::new();
     let game = arena.wrong_game();

@@ -161,6 +161,7 @@ sol! {
         function bondDistributionMode() external view returns (uint8);
         function credit(address recipient) external view returns (uint256);
         function normalModeCredit(address recipient) external view returns (uint256);
+        function refundModeCredit(address recipient) external view returns (uint256);
         function hasUnlockedCredit(address recipient) external view returns (bool);
 
         function attack(bytes32 disputed, uint256 parentIndex, bytes32 claim) external payable;

@@ -97,6 +97,10 @@ impl<T: TraceAccessor> TraceAccessor for Lying<T> {
         self.truth.step_data(game, reference, position)
     }
 
+    fn rest(&mut self) {
+        self.truth.rest();
+    }
+
     /// None: the liar would show itself to be wrong.
     fn block_number_challenge(&mut self, _: &Game) -> Result<Option<BlockNumberProof>, T::Error> {
         Ok(None)

@@ -5,6 +5,7 @@ use crate::upload::OracleData;
 use alloy_primitives::B256;
 use carronade_emulator::witness::StepWitness;
 use carronade_trace::{Trace, TraceError};
+use std::collections::HashMap;
 
 /// The executions of a program. Each is a [`Trace`], opened when it is first asked for, with
 /// the local data that the game gives it; a few are kept, since a dispute asks one of them
@@ -19,6 +20,11 @@ pub struct Machines<F> {
     most: usize,
     /// The one asked last is last.
     traces: Vec<(B256, Trace)>,
+    /// What was answered, by trace and index: the same is asked at each look at a game, while the
+    /// machine would have to run to it again.
+    hashes: HashMap<(B256, u128), B256>,
+    /// The step that was proven last.
+    step: Option<((B256, u128), StepData)>,
 }
 
 impl<F: FnMut(&ExecutionTrace) -> Result<Trace, TraceError>> Machines<F> {
@@ -28,6 +34,8 @@ impl<F: FnMut(&ExecutionTrace) -> Result<Trace, TraceError>> Machines<F> {
             open,
             most: most.max(1),
             traces: Vec::new(),
+            hashes: HashMap::new(),
+            step: None,
         }
     }
 
@@ -73,14 +81,24 @@ where
     type Error = TraceError;
 
     fn state_hash(&mut self, trace: &ExecutionTrace, index: u128) -> Result<B256, TraceError> {
-        self.ask(trace, |trace| {
+        let asked = (trace.outputs.local_context(), index);
+        if let Some(hash) = self.hashes.get(&asked) {
+            return Ok(*hash);
+        }
+        let hash = self.ask(trace, |trace| {
             let step = counter(trace, index.saturating_add(1));
             trace.state_hash(step).map(B256::from)
-        })
+        })?;
+        self.hashes.insert(asked, hash);
+        Ok(hash)
     }
 
     fn step_data(&mut self, trace: &ExecutionTrace, index: u128) -> Result<StepData, TraceError> {
-        self.ask(trace, |trace| {
+        let asked = (trace.outputs.local_context(), index);
+        if let Some((_, data)) = self.step.as_ref().filter(|(step, _)| *step == asked) {
+            return Ok(data.clone());
+        }
+        let data = self.ask(trace, |trace| {
             let step = counter(trace, index);
             match trace.witness(step)? {
                 Some(witness) => Ok(of_witness(witness)),
@@ -90,7 +108,14 @@ where
                     oracle: None,
                 }),
             }
-        })
+        })?;
+        self.step = Some((asked, data.clone()));
+        Ok(data)
+    }
+
+    /// Machines have memory; answers are kept.
+    fn rest(&mut self) {
+        self.traces.clear();
     }
 }
 

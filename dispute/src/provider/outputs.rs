@@ -35,4 +35,7 @@ pub trait OutputSource {
     /// # Errors
     /// When the node cannot be asked now.
     fn block_number_proof(&mut self, block: u64) -> Result<BlockNumberProof, Self::Error>;
+
+    /// See [`TraceAccessor::rest`](super::TraceAccessor::rest).
+    fn rest(&mut self) {}
 }

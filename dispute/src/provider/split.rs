@@ -40,6 +40,9 @@ pub trait ExecutionSource {
     /// # Errors
     /// When the machine cannot be asked now.
     fn step_data(&mut self, trace: &ExecutionTrace, index: u128) -> Result<StepData, Self::Error>;
+
+    /// See [`TraceAccessor::rest`].
+    fn rest(&mut self) {}
 }
 
 /// Why a split trace has no answer.
@@ -179,6 +182,11 @@ impl<O: OutputSource, X: ExecutionSource> TraceAccessor for Split<O, X> {
         self.executions
             .step_data(&trace, execution_index(game, position))
             .map_err(SplitError::Execution)
+    }
+
+    fn rest(&mut self) {
+        self.outputs.rest();
+        self.executions.rest();
     }
 
     fn block_number_challenge(

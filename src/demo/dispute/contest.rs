@@ -339,6 +339,7 @@ impl Side {
                 chain: chain.clone(),
                 sender,
                 traces,
+                room: Room::new(1),
                 metrics,
                 notice,
             }),
@@ -353,7 +354,6 @@ impl Side {
             game_types: vec![CANNON],
             game_window: u64::MAX,
             poll_interval: POLL,
-            max_concurrency: 1,
         };
         let (table, stop) = (Arc::clone(&self.table), Arc::clone(&self.stop));
         let agent = Agent::new(table, factory.clone(), options, stop);
