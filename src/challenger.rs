@@ -66,7 +66,6 @@ fn options(args: &cli::Challenger) -> AgentOptions {
         game_types: args.game_types.clone(),
         game_window: args.game_window,
         poll_interval: Duration::from_secs_f64(args.account.http_poll_interval),
-        max_concurrency: args.max_concurrency.map_or(cores, |number| number as usize),
     }
 }
 

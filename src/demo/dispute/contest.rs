@@ -7,7 +7,7 @@ use crate::{interrupt, say};
 use alloy_primitives::{Address, U256};
 use anyhow::{Context, Result};
 use carronade_challenger::{
-    Agent, AgentOptions, Block, Chain, Factory, GameTrace, Journal, Metrics, Notice, Reader,
+    Agent, AgentOptions, Block, Chain, Factory, GameTrace, Journal, Metrics, Notice, Reader, Room,
     SendOptions, Sender, Table, Traces, Wallet,
 };
 use carronade_contracts::abi::DelayedWETH;
