@@ -1,6 +1,6 @@
 //! The fault proof program as native code in this process.
 
-use crate::out;
+use crate::{interrupt, out};
 use carronade_fault_proof::{Error, Oracle, OracleError};
 use carronade_host::catch;
 use carronade_online::Single;
@@ -43,7 +43,10 @@ pub fn run(single: &Arc<Single>) -> u8 {
             u8::try_from(verdict.exit_code()).unwrap_or(FAILED)
         }
         Err(error) => {
-            out::complain(&words(&error));
+            // Who has stopped the host says so.
+            if !interrupt::requested() {
+                out::complain(&words(&error));
+            }
             FAILED
         }
     }
