@@ -18,6 +18,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long those who wait for nodes have after a signal.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Runs the command until a signal comes.
 ///
 /// # Errors
@@ -41,6 +44,7 @@ pub fn run(args: &cli::Challenger, logger: &Logger) -> Outcome {
     };
     let fields = [("account", sender.account().to_string().into())];
     logger.log(Level::Info, "Watching for games", &fields);
+    end_in_time();
     let table = Table {
         chain,
         sender,
@@ -52,6 +56,20 @@ pub fn run(args: &cli::Challenger, logger: &Logger) -> Outcome {
     Agent::new(Arc::new(table), factory, options(args), interrupt::flag()).run();
     drop(server);
     Err(Failure::Interrupted)
+}
+
+/// Ends the process some time after a signal, however long nodes take to answer: what was sent is
+/// in the journal.
+fn end_in_time() {
+    std::thread::spawn(|| {
+        while !interrupt::requested() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        std::thread::sleep(PATIENCE);
+        let failure = Failure::Interrupted;
+        crate::out::complain(&failure.message().unwrap_or_default());
+        std::process::exit(failure.exit_code().into());
+    });
 }
 
 fn room(args: &cli::Challenger) -> Room {

@@ -5,7 +5,7 @@ use alloy_sol_types::SolCall;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::rpc::{Rpc, RpcError};
+use crate::rpc::{BATCH, Rpc, RpcError};
 
 /// A block, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,12 +150,21 @@ impl Chain {
         &self,
         at: &Block,
         to: Address,
-        calls: &[C],
+        calls: impl Iterator<Item = C>,
     ) -> Result<Vec<C::Return>, RpcError> {
-        let params: Vec<Value> = calls.iter().map(|call| params(at, to, call)).collect();
-        let answers: Vec<Bytes> = self.rpc.ask_all("eth_call", &params)?;
-        let read = answers.iter().map(|answer| self.read::<C>(to, answer));
-        read.collect()
+        let mut calls = calls.map(|call| params(at, to, &call));
+        let mut all = Vec::new();
+        loop {
+            // However many there are said to be: the node must answer these before more are made.
+            let params: Vec<Value> = calls.by_ref().take(BATCH).collect();
+            if params.is_empty() {
+                return Ok(all);
+            }
+            let answers: Vec<Bytes> = self.rpc.ask_all("eth_call", &params)?;
+            for answer in answers {
+                all.push(self.read::<C>(to, &answer)?);
+            }
+        }
     }
 
     fn read<C: SolCall>(&self, to: Address, answer: &[u8]) -> Result<C::Return, RpcError> {

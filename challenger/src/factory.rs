@@ -59,13 +59,10 @@ impl Factory {
         at: &Block,
         indices: std::ops::Range<u64>,
     ) -> Result<Vec<Listed>, RpcError> {
-        let calls: Vec<_> = indices
-            .clone()
-            .map(|index| Abi::gameAtIndexCall {
-                index: U256::from(index),
-            })
-            .collect();
-        let games = self.chain.view_all(at, self.address, &calls)?;
+        let calls = indices.clone().map(|index| Abi::gameAtIndexCall {
+            index: U256::from(index),
+        });
+        let games = self.chain.view_all(at, self.address, calls)?;
         let listed = indices.zip(games).map(|(index, game)| Listed {
             index,
             game_type: game.gameType,

@@ -2,6 +2,7 @@
 //! process that is killed neither forgets a transaction nor makes it a second time.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
@@ -89,7 +90,9 @@ pub struct Sent {
 /// The journal of an account on a chain.
 pub struct Journal {
     path: PathBuf,
-    database: Database,
+    /// None after an error: a database that has failed once, on a full disk say, must be opened
+    /// again before it can be used.
+    database: Mutex<Option<Database>>,
 }
 
 impl Journal {
@@ -98,22 +101,39 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub fn open(path: &Path, chain: u64, account: Address) -> Result<Self, JournalError> {
-        let database = guarded(path, || match Database::create(path) {
-            Err(DatabaseError::DatabaseAlreadyOpen) => Err(JournalError::InUse(path.to_owned())),
-            other => other.map_err(|error| broken(path, error)),
-        })?;
         let journal = Self {
             path: path.to_owned(),
-            database,
+            database: Mutex::default(),
         };
         journal.check_owner(chain, account)?;
         Ok(journal)
     }
 
+    /// Works with the database, which is opened if need be.
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let mut database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = guarded(&self.path, || match &*database {
+            Some(database) => work(database),
+            None => work(database.insert(create(&self.path)?)),
+        });
+        if result.is_err() {
+            // Closing it may fail in the same way as using it.
+            let failed = database.take();
+            let _ = guarded(&self.path, || {
+                drop(failed);
+                Ok(())
+            });
+        }
+        result
+    }
+
     fn check_owner(&self, chain: u64, account: Address) -> Result<(), JournalError> {
         let own = [&chain.to_be_bytes()[..], account.as_slice()].concat();
-        let found = guarded(&self.path, || {
-            let write = self.database.begin_write().map_err(self.broken())?;
+        let found = self.with(|database| {
+            let write = database.begin_write().map_err(self.broken())?;
             let found = {
                 let mut owner = write.open_table(OWNER).map_err(self.broken())?;
                 write.open_table(SENT).map_err(self.broken())?;
@@ -148,8 +168,8 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Broken`].
     pub fn all(&self) -> Result<Vec<(u64, Sent)>, JournalError> {
-        guarded(&self.path, || {
-            let read = self.database.begin_read().map_err(self.broken())?;
+        self.with(|database| {
+            let read = database.begin_read().map_err(self.broken())?;
             let sent = read.open_table(SENT).map_err(self.broken())?;
             let mut all = Vec::new();
             for entry in sent.iter().map_err(self.broken())? {
@@ -182,8 +202,8 @@ impl Journal {
         &self,
         change: impl FnOnce(&mut redb::Table<'_, u64, &[u8]>) -> Result<(), redb::StorageError>,
     ) -> Result<(), JournalError> {
-        guarded(&self.path, || {
-            let write = self.database.begin_write().map_err(self.broken())?;
+        self.with(|database| {
+            let write = database.begin_write().map_err(self.broken())?;
             {
                 let mut table = write.open_table(SENT).map_err(self.broken())?;
                 change(&mut table).map_err(self.broken())?;
@@ -194,6 +214,13 @@ impl Journal {
 
     fn broken<E: ToString>(&self) -> impl Fn(E) -> JournalError {
         |error| broken(&self.path, error)
+    }
+}
+
+fn create(path: &Path) -> Result<Database, JournalError> {
+    match Database::create(path) {
+        Err(DatabaseError::DatabaseAlreadyOpen) => Err(JournalError::InUse(path.to_owned())),
+        other => other.map_err(|error| broken(path, error)),
     }
 }
 
@@ -209,9 +236,8 @@ fn guarded<T>(
     path: &Path,
     work: impl FnOnce() -> Result<T, JournalError>,
 ) -> Result<T, JournalError> {
-    // What the work has begun is dropped; the database is not used after an error.
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(broken(path, "the file is damaged")))
+    carronade_host::catch(work)
+        .unwrap_or_else(|words| Err(broken(path, format!("the file is damaged: {words}"))))
 }
 
 #[cfg(test)]

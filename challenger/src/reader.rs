@@ -136,25 +136,21 @@ impl Reader {
             return Err(self.broken(format!("it has {count} claims")));
         }
         let indices = || (0..count).map(U256::from);
-        let calls: Vec<_> = indices()
-            .map(|index| Abi::claimDataCall { index })
-            .collect();
-        let told = chain.view_all(at, address, &calls)?;
+        let calls = indices().map(|index| Abi::claimDataCall { index });
+        let told = chain.view_all(at, address, calls)?;
         let claims: Result<Vec<Claim>, ReadError> = told
             .into_iter()
             .map(|told| claim(told).ok_or_else(|| self.broken("a claim has no place")))
             .collect();
-        let calls: Vec<_> = indices()
-            .map(|claim_index| Abi::resolvedSubgamesCall {
-                claimIndex: claim_index,
-            })
-            .collect();
+        let calls = indices().map(|claim_index| Abi::resolvedSubgamesCall {
+            claimIndex: claim_index,
+        });
         let challenger = chain.view(at, address, &Abi::l2BlockNumberChallengerCall {})?;
         let status = chain.view(at, address, &Abi::statusCall {})?;
         let resolved_at = chain.view(at, address, &Abi::resolvedAtCall {})?;
         Ok(Snapshot {
             claims: claims?,
-            resolved: chain.view_all(at, address, &calls)?,
+            resolved: chain.view_all(at, address, calls)?,
             status: match status {
                 0 => GameStatus::InProgress,
                 1 => GameStatus::ChallengerWins,

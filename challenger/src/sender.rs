@@ -380,6 +380,10 @@ impl Sender {
     /// # Errors
     /// The first failure of the node or the journal; the others are looked at all the same.
     pub fn tend(&self, head: &Block) -> Result<(), SendError> {
+        if self.options.dry_run {
+            // What is under way from before is left as it is.
+            return Ok(());
+        }
         let nonces: Vec<u64> = self.queue().sent.keys().copied().collect();
         let mut result = Ok(());
         for nonce in nonces {

@@ -13,6 +13,9 @@ pub enum WalletError {
     /// The file cannot be read.
     #[error("cannot read the key from {0}: {1}")]
     File(String, std::io::Error),
+    /// What is given as a file's name looks like a key itself, and is not shown.
+    #[error("the name of the key's file looks like a key: give a file that has it")]
+    NoName,
     /// The variable is not set.
     #[error("the environment has no {0}, which is to hold the key")]
     Unset(String),
@@ -43,6 +46,9 @@ impl Wallet {
     /// [`WalletError`].
     pub fn from_file(path: &Path) -> Result<Self, WalletError> {
         let name = path.display().to_string();
+        if Self::from_hex(&name).is_some() {
+            return Err(WalletError::NoName);
+        }
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|error| WalletError::File(name.clone(), error))?;
         Self::from_hex(&text).ok_or(WalletError::NoKey(name))
@@ -143,6 +149,8 @@ mod tests {
         let error = Wallet::from_file(&file).expect_err("no key").to_string();
         assert!(error.ends_with("holds no private key: 32 bytes in hex are needed"));
         assert!(!error.contains("secret"));
+        let named = Wallet::from_file(Path::new(KEY)).expect_err("no file");
+        assert!(!named.to_string().contains(&KEY[2..10]), "{named}");
         std::fs::write(&file, format!("{KEY}\n")).expect("written");
         assert!(Wallet::from_file(&file).is_ok());
     }

@@ -98,6 +98,9 @@ impl Sender {
         if used > nonce {
             return self.tend_lost(queue, nonce, sent, head);
         }
+        if queue.first_unmined().is_some_and(|first| first > used) {
+            return self.tend_stranded(queue, nonce, used, sent, head);
+        }
         sent.lost_since = None;
         let newest = sent.attempts.last().cloned();
         let Some(newest) = newest else {
@@ -134,6 +137,27 @@ impl Sender {
         count(&self.metrics.transactions_lost);
         let words = "another transaction of the account took its nonce";
         self.tell(&format!("{}: {words} {nonce}", sent.purpose));
+        self.forget(queue, nonce)
+    }
+
+    /// One after a nonce that nothing is under way for, so that no block can take it: a node has
+    /// told of a wrong nonce, or a reorganisation has gone deep. It is given up as a lost one, and
+    /// made anew if it is still due.
+    fn tend_stranded(
+        &self,
+        queue: &mut Queue,
+        nonce: u64,
+        used: u64,
+        mut sent: Sent,
+        head: &Block,
+    ) -> Result<(), SendError> {
+        let since = *sent.lost_since.get_or_insert(head.number);
+        if head.number < since.saturating_add(self.options.confirmations) {
+            return self.keep(queue, nonce, sent);
+        }
+        count(&self.metrics.transactions_lost);
+        let words = format!("its nonce {nonce} is after {used}, which nothing has; given up");
+        self.tell(&format!("{}: {words}", sent.purpose));
         self.forget(queue, nonce)
     }
 

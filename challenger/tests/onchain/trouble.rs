@@ -295,6 +295,64 @@ fn a_nonce_that_another_transaction_took_is_given_up() {
 }
 
 #[test]
+fn a_nonce_that_leaves_a_gap_is_given_up() {
+    let mut arena = Arena::new();
+    let game = arena.wrong_game();
+    let lie = |method: &str, _: &serde_json::Value| match method {
+        "eth_getTransactionCount" => Answer::Is(json!("0x3e8")),
+        _ => Answer::Pass,
+    };
+    let proxy = Proxy::new(arena.anvil.url(), lie);
+    let options = SendOptions {
+        confirmations: 2,
+        ..SendOptions::default()
+    };
+    let sender = arena.sender(&proxy.url, options, &Arc::default());
+    let request = || attack(&arena, game, B256::repeat_byte(3));
+    sender
+        .submit(request())
+        .expect("sent, for all that is known");
+    proxy.change(|_, _| Answer::Pass);
+    for _ in 0..3 {
+        arena.ask("anvil_mine", json!(["0x1", "0x1"]));
+        let head = arena.chain().latest().expect("a block");
+        sender.tend(&head).expect("tended");
+    }
+    assert!(
+        arena.has_told(&["its nonce 1000 is after 0, which nothing has"]),
+        "{}",
+        arena.all_told()
+    );
+    sender.submit(request()).expect("sent");
+    until("the move is made", || arena.claims(game) == 2);
+    assert_eq!(arena.nonce(ACCOUNT), 1);
+}
+
+#[test]
+fn a_dry_run_does_not_send_again_what_is_under_way() {
+    let mut arena = Arena::new();
+    let game = arena.wrong_game();
+    arena.mine_at_once(false);
+    let sender = arena.sender(arena.anvil.url(), patient(), &Arc::default());
+    let request = attack(&arena, game, B256::repeat_byte(3));
+    sender.submit(request).expect("sent");
+    drop(sender);
+    arena.ask("anvil_dropAllTransactions", json!([]));
+    let options = SendOptions {
+        dry_run: true,
+        resubmit: Duration::ZERO,
+        ..patient()
+    };
+    let sender = arena.sender(arena.anvil.url(), options, &Arc::default());
+    sender
+        .tend(&arena.chain().latest().expect("a block"))
+        .expect("tended");
+    let pool = arena.ask("txpool_status", json!([]));
+    assert_eq!(pool["pending"], json!("0x0"), "{pool}");
+    assert_eq!(sender.pending(), 1);
+}
+
+#[test]
 fn a_dry_run_sends_nothing() {
     let mut arena = Arena::new();
     let game = arena.wrong_game();
