@@ -290,7 +290,9 @@ fn machines_are_kept() {
     });
     // The same again is remembered; another index is asked of the machine.
     for (block, index) in [(1, 3), (2, 3), (1, 4), (3, 3), (1, 5), (2, 3), (2, 4)] {
-        machines.state_hash(&some_trace(block), 3).expect("a state");
+        machines
+            .state_hash(&some_trace(block), index)
+            .expect("a state");
     }
     assert_eq!(opened, [1, 2, 3, 2]);
 }
