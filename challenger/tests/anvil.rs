@@ -143,8 +143,8 @@ fn it_ends_with_the_process_that_started_it() {
     // SIGKILL: nothing of ours runs any more that could end it.
     holder.kill().unwrap();
     holder.wait().unwrap();
+    // Its port may be another's by then.
     wait_until("anvil has ended", || !runs(pid));
-    assert!(!listens(url));
 }
 
 #[test]
