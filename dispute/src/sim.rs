@@ -15,3 +15,36 @@ pub mod toy;
 pub mod truth;
 
 pub use arena::{Arena, Played, play};
+
+/// The errors that calls of random games end in, all of them sooner or later: every one of the
+/// contract's but those at creation, and those that take somebody who cannot be paid or a holder of
+/// bonds that lies.
+pub const ERRORS: [&str; 27] = [
+    "BlockNumberMatches",
+    "CannotDefendRootClaim",
+    "ClaimAboveSplit",
+    "ClaimAlreadyExists",
+    "ClaimAlreadyResolved",
+    "ClockNotExpired",
+    "ClockTimeExceeded",
+    "DuplicateStep",
+    "GameDepthExceeded",
+    "GameNotFinalized",
+    "GameNotInProgress",
+    "GameNotResolved",
+    "IncorrectBondAmount",
+    "IndexOutOfBounds",
+    "InvalidDisputedClaimIndex",
+    "InvalidHeaderRLP",
+    "InvalidLocalIdent",
+    "InvalidOutputRootProof",
+    "InvalidParent",
+    "InvalidPrestate",
+    "L2BlockNumberChallenged",
+    "NoCreditToClaim",
+    "OutOfOrderResolution",
+    "UnexpectedRootClaim",
+    "ValidStep",
+    "VmReverted",
+    "WithdrawalDelayNotMet",
+];

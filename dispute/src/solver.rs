@@ -13,9 +13,11 @@ mod resolution;
 
 pub use resolution::{Resolution, resolutions};
 
-use crate::game::{Claim, Game, GameStatus};
+use crate::error::GameError;
+use crate::game::{Claim, Game, GameStatus, Message, Move, Step};
 use crate::provider::{BlockNumberProof, StepData, TraceAccessor};
-use alloy_primitives::B256;
+use crate::vm::Vm;
+use alloy_primitives::{Address, B256};
 use honest::HonestClaims;
 
 /// What the honest actor does next.
@@ -41,6 +43,64 @@ pub enum Action {
     },
     /// Shows that the root is of another block.
     ChallengeL2BlockNumber(BlockNumberProof),
+}
+
+impl Action {
+    /// Does it in a game of the model, as an account at a time in seconds, with the bond that it
+    /// takes.
+    ///
+    /// # Errors
+    /// The contract's, for this kind of call.
+    pub fn perform(
+        &self,
+        game: &mut Game,
+        sender: Address,
+        timestamp: u64,
+        vm: &impl Vm,
+    ) -> Result<(), GameError> {
+        let message = |value| Message {
+            sender,
+            value,
+            timestamp,
+        };
+        match self {
+            Self::Move {
+                parent,
+                is_attack,
+                claim,
+            } => {
+                let disputed = game
+                    .claims()
+                    .get(*parent)
+                    .ok_or(GameError::IndexOutOfBounds)?;
+                let depth = disputed.position.after_move(*is_attack).depth();
+                let move_ = Move {
+                    parent: *parent,
+                    disputed: disputed.value,
+                    claim: *claim,
+                    is_attack: *is_attack,
+                };
+                let bond = game.required_bond(depth)?;
+                game.move_(message(bond), move_).map(drop)
+            }
+            Self::Step {
+                claim,
+                is_attack,
+                data,
+            } => {
+                let step = Step {
+                    claim: *claim,
+                    is_attack: *is_attack,
+                    state_data: &data.state_data,
+                    proof: &data.proof,
+                };
+                game.step(message(0), step, vm)
+            }
+            Self::ChallengeL2BlockNumber(shown) => {
+                game.challenge_root_l2_block(message(0), &shown.proof, &shown.header_rlp)
+            }
+        }
+    }
 }
 
 /// What to do now.

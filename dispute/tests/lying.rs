@@ -6,8 +6,8 @@ use carronade_dispute::sim::toy::{ToyVm, output_after};
 use carronade_dispute::sim::truth::{Chain, Execution};
 use carronade_dispute::solver::{Resolution, resolutions};
 use carronade_dispute::{
-    Action, Creation, Game, GameError, GameStatus, Message, Move, Parameters, Proposal, Solver,
-    Step, TraceAccessor,
+    Action, Creation, Game, GameError, GameStatus, Message, Parameters, Proposal, Solver,
+    TraceAccessor,
 };
 
 const HONEST: Address = Address::repeat_byte(1);
@@ -72,49 +72,13 @@ fn game(parameters: Parameters, creator: Address, root: B256) -> Game {
     Game::new(parameters, creation).expect("a sound game")
 }
 
-fn message(sender: Address, value: u128, timestamp: u64) -> Message {
-    Message {
-        sender,
-        value,
-        timestamp,
-    }
-}
-
 /// Does what a plan says; the state data of steps that the game takes.
 fn act(game: &mut Game, sender: Address, action: &Action) -> Result<Option<Vec<u8>>, GameError> {
-    match action {
-        Action::Move {
-            parent,
-            is_attack,
-            claim,
-        } => {
-            let disputed = game.claims()[*parent];
-            let depth = disputed.position.after_move(*is_attack).depth();
-            let bond = game.required_bond(depth)?;
-            let move_ = Move {
-                parent: *parent,
-                disputed: disputed.value,
-                claim: *claim,
-                is_attack: *is_attack,
-            };
-            game.move_(message(sender, bond, 5), move_).map(|_| None)
-        }
-        Action::Step {
-            claim,
-            is_attack,
-            data,
-        } => {
-            let step = Step {
-                claim: *claim,
-                is_attack: *is_attack,
-                state_data: &data.state_data,
-                proof: &data.proof,
-            };
-            game.step(message(sender, 0, 5), step, &VM)?;
-            Ok(Some(data.state_data.clone()))
-        }
-        Action::ChallengeL2BlockNumber(_) => panic!("the block is the claimed one"),
-    }
+    action.perform(game, sender, 5, &VM)?;
+    Ok(match action {
+        Action::Step { data, .. } => Some(data.state_data.clone()),
+        _ => None,
+    })
 }
 
 /// One turn: whether anything came of it, and the step that was taken, if any.
@@ -149,7 +113,11 @@ fn resolve(game: &mut Game) {
             return;
         }
         for call in calls {
-            let sent = message(HONEST, 0, now);
+            let sent = Message {
+                sender: HONEST,
+                value: 0,
+                timestamp: now,
+            };
             match call {
                 Resolution::ResolveClaim {
                     claim,

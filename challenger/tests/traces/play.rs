@@ -11,8 +11,7 @@ use carronade_dispute::provider::{Lying, StepData};
 use carronade_dispute::solver::{Resolution, resolutions};
 use carronade_dispute::upload::{PreimageSource, Upload, upload};
 use carronade_dispute::{
-    Action, Creation, Game, GameError, GameStatus, Message, Move, Parameters, Proposal, Solver,
-    Step, Vm,
+    Action, Creation, Game, GameError, GameStatus, Message, Parameters, Proposal, Solver, Vm,
 };
 use carronade_emulator::machine::Watch;
 use carronade_emulator::state::state_hash;
@@ -118,43 +117,21 @@ fn act(
     action: &Action,
     source: &mut impl PreimageSource,
 ) -> Result<Option<StepData>, GameError> {
-    let message = |value| Message {
-        sender,
-        value,
-        timestamp: 5,
-    };
     match action {
-        Action::Move {
-            parent,
-            is_attack,
-            claim,
-        } => {
-            let disputed = game.claims()[*parent];
-            let depth = disputed.position.after_move(*is_attack).depth();
-            let bond = game.required_bond(depth)?;
-            let move_ = Move {
-                parent: *parent,
-                disputed: disputed.value,
-                claim: *claim,
-                is_attack: *is_attack,
-            };
-            game.move_(message(bond), move_).map(|_| None)
-        }
-        Action::Step {
-            claim,
-            is_attack,
-            data,
-        } => {
-            let step = Step {
-                claim: *claim,
-                is_attack: *is_attack,
-                state_data: &data.state_data,
-                proof: &data.proof,
-            };
-            game.step(message(0), step, &OnChain::new(data, source))?;
+        Action::Step { data, .. } => {
+            action.perform(game, sender, 5, &OnChain::new(data, source))?;
             Ok(Some(data.clone()))
         }
-        Action::ChallengeL2BlockNumber(_) => panic!("the block is the claimed one"),
+        _ => action.perform(game, sender, 5, &NoSteps).map(|()| None),
+    }
+}
+
+/// For actions that are no steps.
+struct NoSteps;
+
+impl Vm for NoSteps {
+    fn step(&self, _: &[u8], _: &[u8], _: B256) -> Result<B256, String> {
+        Err("no step was to be made".to_owned())
     }
 }
 

@@ -5,7 +5,7 @@
 use carronade_contracts::replay::{Difference, play_again, replay};
 use carronade_dispute::game::GameStatus;
 use carronade_dispute::script::{Call, Script};
-use carronade_dispute::sim::play;
+use carronade_dispute::sim::{ERRORS, play};
 use revm::primitives::{Address, B256, U128};
 use std::collections::BTreeSet;
 
@@ -20,38 +20,6 @@ const CALLS: [&str; 9] = [
     "resolveClaim",
     "step",
     "warp",
-];
-
-/// All errors that a game of this system can end in once it has been created, but those that
-/// take somebody who cannot be paid or a holder of bonds that lies.
-const ERRORS: [&str; 27] = [
-    "BlockNumberMatches",
-    "CannotDefendRootClaim",
-    "ClaimAboveSplit",
-    "ClaimAlreadyExists",
-    "ClaimAlreadyResolved",
-    "ClockNotExpired",
-    "ClockTimeExceeded",
-    "DuplicateStep",
-    "GameDepthExceeded",
-    "GameNotFinalized",
-    "GameNotInProgress",
-    "GameNotResolved",
-    "IncorrectBondAmount",
-    "IndexOutOfBounds",
-    "InvalidDisputedClaimIndex",
-    "InvalidHeaderRLP",
-    "InvalidLocalIdent",
-    "InvalidOutputRootProof",
-    "InvalidParent",
-    "InvalidPrestate",
-    "L2BlockNumberChallenged",
-    "NoCreditToClaim",
-    "OutOfOrderResolution",
-    "UnexpectedRootClaim",
-    "ValidStep",
-    "VmReverted",
-    "WithdrawalDelayNotMet",
 ];
 
 fn number(variable: &str, otherwise: u64) -> u64 {

@@ -5,8 +5,7 @@ use carronade_dispute::provider::Split;
 use carronade_dispute::sim::toy::{State, ToyVm};
 use carronade_dispute::sim::truth::{Chain, Execution};
 use carronade_dispute::{
-    Action, Creation, Game, GameError, Message, Move, Parameters, Proposal, Solver, Step,
-    TraceAccessor,
+    Action, Creation, Game, GameError, Message, Move, Parameters, Proposal, Solver, TraceAccessor,
 };
 
 pub const HONEST: Address = Address::repeat_byte(1);
@@ -132,37 +131,8 @@ impl Play {
     }
 
     pub fn perform(&mut self, action: &Action) {
-        match action {
-            Action::Move {
-                parent,
-                is_attack,
-                claim,
-            } => {
-                self.play(HONEST, *parent, *is_attack, *claim);
-            }
-            Action::Step {
-                claim,
-                is_attack,
-                data,
-            } => {
-                let step = Step {
-                    claim: *claim,
-                    is_attack: *is_attack,
-                    state_data: &data.state_data,
-                    proof: &data.proof,
-                };
-                let message = self.message(HONEST);
-                let done = self.game.step(message, step, &self.vm);
-                done.expect("a step that counters");
-            }
-            Action::ChallengeL2BlockNumber(shown) => {
-                let message = self.message(HONEST);
-                let done =
-                    self.game
-                        .challenge_root_l2_block(message, &shown.proof, &shown.header_rlp);
-                done.expect("another block");
-            }
-        }
+        let done = action.perform(&mut self.game, HONEST, self.now, &self.vm);
+        done.expect("a sound action");
     }
 
     pub fn message(&self, sender: Address) -> Message {
