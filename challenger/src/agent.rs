@@ -119,6 +119,7 @@ impl Agent {
 
     /// One look at the chain.
     fn look(&mut self) -> Result<(), SendError> {
+        self.reap();
         let head = self.table.chain.latest()?;
         if lock(&self.watch.head).as_ref() != Some(&head) {
             set(&self.table.metrics.head_block, head.number);
@@ -145,9 +146,8 @@ impl Agent {
         Ok(())
     }
 
-    /// Looks after players that have ended, and begins to play games that are new.
+    /// Begins to play games that are new.
     fn find_games(&mut self, head: &Block) -> Result<(), RpcError> {
-        self.reap();
         let total = self.factory.count(head)?;
         let from = match self.read_to {
             Some(to) => to.saturating_sub(UNCERTAIN),
@@ -201,12 +201,14 @@ impl Agent {
                 true
             }
             Err(error) => {
-                (self.table.notice)(&format!("game {}: no thread: {error}", game.address));
+                let words = format!("no thread: {error}");
+                self.table.tell_of(game.address, &words);
                 false
             }
         }
     }
 
+    /// Looks after players that have ended, whether there is a new block or not.
     fn reap(&mut self) {
         let ended: Vec<Address> = self
             .games
@@ -226,7 +228,7 @@ impl Agent {
                 Ok(End::Gone | End::Stopped) => {}
                 // A fault of this program; a game that nobody plays is lost, so it is played on.
                 Err(_) => {
-                    (self.table.notice)(&format!("game {address}: its player failed; again"));
+                    self.table.tell_of(address, "its player failed; again");
                     // Without a thread it is found in the list again.
                     self.begin(game);
                 }
@@ -269,15 +271,15 @@ impl Seat {
                     if !standing.finished {
                         finished_at = None;
                     } else if head.number + 1 >= since + self.table.sender.confirmations() {
-                        let (game, status) = (self.game, standing.status);
-                        (self.table.notice)(&format!("game {game}: finished, {status:?}"));
+                        let words = format!("finished, {:?}", standing.status);
+                        self.table.tell_of(self.game, &words);
                         return End::Finished;
                     }
                 }
                 Err(error) => {
                     if matches!(self.table.chain.has_code(self.game, &head), Ok(false)) {
                         let words = "it is not on the chain any more";
-                        (self.table.notice)(&format!("game {}: {words}", self.game));
+                        self.table.tell_of(self.game, words);
                         return End::Gone;
                     }
                     count(&self.table.metrics.rounds_failed);
@@ -287,7 +289,7 @@ impl Seat {
                     }
                     let words = error.to_string();
                     if told.as_ref() != Some(&words) {
-                        self.tell(&words);
+                        self.table.tell_of(self.game, &words);
                     }
                     told = Some(words);
                 }
@@ -295,15 +297,6 @@ impl Seat {
             seen = Some(head);
         }
         End::Stopped
-    }
-
-    /// Tells a failure, with the game that it is about.
-    fn tell(&self, words: &str) {
-        let game = self.game.to_string();
-        match words.contains(&game) {
-            true => (self.table.notice)(words),
-            false => (self.table.notice)(&format!("game {game}: {words}")),
-        }
     }
 
     fn round(&self, player: &mut Option<Player>, head: &Block) -> Result<Standing, RoundError> {
@@ -334,7 +327,7 @@ impl Seat {
 }
 
 /// Sleeps, unless it is stopped.
-fn pause(time: Duration, stop: &AtomicBool) {
+pub fn pause(time: Duration, stop: &AtomicBool) {
     let until = Instant::now() + time;
     while !stop.load(Ordering::Relaxed) {
         let left = until.saturating_duration_since(Instant::now());

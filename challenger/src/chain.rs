@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::rpc::{BATCH, Rpc, RpcError};
 
+/// How blocks are asked for.
+const BLOCK: &str = "eth_getBlockByNumber";
+
 /// A block, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -66,11 +69,8 @@ impl Chain {
     /// # Errors
     /// [`RpcError`].
     pub fn latest(&self) -> Result<Block, RpcError> {
-        let latest = self.find("eth_getBlockByNumber", json!("latest"))?;
-        latest.ok_or_else(|| {
-            self.rpc
-                .wrong("eth_getBlockByNumber", "there is no newest block")
-        })
+        let latest = self.find(json!("latest"))?;
+        latest.ok_or_else(|| self.rpc.wrong(BLOCK, "there is no newest block"))
     }
 
     /// The block with a number, if there is one.
@@ -78,19 +78,11 @@ impl Chain {
     /// # Errors
     /// [`RpcError`].
     pub fn block(&self, number: u64) -> Result<Option<Block>, RpcError> {
-        self.find("eth_getBlockByNumber", json!(U64::from(number)))
+        self.find(json!(U64::from(number)))
     }
 
-    /// The block with a hash, if there is one.
-    ///
-    /// # Errors
-    /// [`RpcError`].
-    pub fn block_of_hash(&self, hash: B256) -> Result<Option<Block>, RpcError> {
-        self.find("eth_getBlockByHash", json!(hash))
-    }
-
-    fn find(&self, method: &'static str, which: Value) -> Result<Option<Block>, RpcError> {
-        let found: Option<RpcBlock> = self.rpc.ask(method, (which, false))?;
+    fn find(&self, which: Value) -> Result<Option<Block>, RpcError> {
+        let found: Option<RpcBlock> = self.rpc.ask(BLOCK, (which, false))?;
         Ok(found.map(|block| Block {
             number: block.number.to(),
             hash: block.hash,

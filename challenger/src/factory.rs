@@ -35,12 +35,6 @@ impl Factory {
         Self { chain, address }
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn address(&self) -> Address {
-        self.address
-    }
-
     /// How many games it has made.
     ///
     /// # Errors

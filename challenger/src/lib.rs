@@ -30,7 +30,7 @@ mod traces;
 mod uploads;
 mod wallet;
 
-pub use agent::{Agent, AgentOptions};
+pub use agent::{Agent, AgentOptions, pause};
 pub use anvil::{Anvil, AnvilError, Options as AnvilOptions};
 pub use chain::{Block, Chain};
 pub use deploy::Unlocked;

@@ -7,15 +7,15 @@ use alloy_primitives::Address;
 use carronade_dispute::solver::{Resolution, resolutions};
 use carronade_dispute::{Action, Game, GameStatus, Solver, TraceAccessor as _};
 
+use crate::Notice;
 use crate::calls;
 use crate::chain::{Block, Chain};
 use crate::metrics::{Metrics, count};
-use crate::reader::{Credit, Facts, ReadError, Reader};
+use crate::reader::{Credit, ReadError, Reader};
 use crate::room::Room;
 use crate::sender::{Request, SendError, Sender};
 use crate::traces::{GameTrace, Traces};
 use crate::uploads::{Next, UploadFault, Uploader};
-use crate::{Notice, RpcError};
 
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +36,6 @@ pub enum RoundError {
 pub struct Standing {
     /// Its status.
     pub status: GameStatus,
-    /// Claims in it.
-    pub claims: usize,
     /// Whether there is nothing left to do, now or later.
     pub finished: bool,
 }
@@ -56,6 +54,16 @@ pub struct Table {
     pub metrics: Arc<Metrics>,
     /// How users are told.
     pub notice: Notice,
+}
+
+impl Table {
+    /// Tells something of a game, by its address unless the words have it.
+    pub(crate) fn tell_of(&self, game: Address, words: &str) {
+        match words.contains(&game.to_string()) {
+            true => (self.notice)(words),
+            false => (self.notice)(&format!("game {game}: {words}")),
+        }
+    }
 }
 
 /// Plays one game.
@@ -94,12 +102,6 @@ impl Player {
         })
     }
 
-    /// What the game never changes.
-    #[must_use]
-    pub fn facts(&self) -> &Facts {
-        self.reader.facts()
-    }
-
     /// One round: reads the game at a block and sends what is due.
     ///
     /// # Errors
@@ -119,7 +121,6 @@ impl Player {
         };
         result.map(|()| Standing {
             status: game.status(),
-            claims: game.claims().len(),
             finished: seen.credit.is_some_and(|credit| credit.is_nothing()),
         })
     }
@@ -176,12 +177,9 @@ impl Player {
                     "wrong"
                 }
             };
-            (self.table.notice)(&format!(
-                "game {}: the root claim {} about block {} is {how}",
-                self.reader.facts().address,
-                creation.claimed.root,
-                creation.claimed.l2_block
-            ));
+            let (root, block) = (creation.claimed.root, creation.claimed.l2_block);
+            let words = format!("the root claim {root} about block {block} is {how}");
+            table.tell_of(self.reader.facts().address, &words);
         }
         if plan.actions.is_empty() {
             solver.trace().rest();
@@ -309,27 +307,10 @@ impl Player {
     }
 
     /// Tells a failure, unless it is the one told last.
-    pub(crate) fn tell_new(&mut self, words: String) {
+    fn tell_new(&mut self, words: String) {
         if self.told.as_ref() != Some(&words) {
-            let at = self.reader.facts().address;
-            match words.contains(&at.to_string()) {
-                true => (self.table.notice)(&words),
-                false => (self.table.notice)(&format!("game {at}: {words}")),
-            }
+            self.table.tell_of(self.reader.facts().address, &words);
             self.told = Some(words);
-        }
-    }
-}
-
-impl RoundError {
-    /// The node's part in it, if any.
-    #[must_use]
-    pub fn rpc(&self) -> Option<&RpcError> {
-        match self {
-            Self::Read(ReadError::Rpc(error))
-            | Self::Send(SendError::Rpc(error))
-            | Self::Upload(UploadFault::Rpc(error)) => Some(error),
-            _ => None,
         }
     }
 }

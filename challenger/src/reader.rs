@@ -36,8 +36,6 @@ pub struct Facts {
     pub parameters: Parameters,
     /// What it was created with.
     pub creation: Creation,
-    /// The contract that executes steps.
-    pub vm: Address,
     /// The oracle that it reads from.
     pub oracle: Address,
     /// The smallest pre-image that is uploaded in parts, in bytes.
@@ -214,7 +212,6 @@ impl Facts {
             game_type: ask!(gameTypeCall),
             parameters,
             creation,
-            vm,
             oracle,
             min_large_preimage: usize::try_from(min_size).unwrap_or(usize::MAX),
         })

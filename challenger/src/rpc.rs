@@ -1,6 +1,5 @@
 //! A node's JSON-RPC, asked by threads.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +7,9 @@ use alloy_json_rpc::{RpcError as Failure, RpcRecv, RpcSend};
 use alloy_primitives::Bytes;
 use alloy_rpc_client::RpcClient;
 use alloy_transport::{TransportError, TransportErrorKind};
+use carronade_online::{is_unknown_method, parse_address, root_cause, wait_after};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
-use url::Url;
 
 /// How often a node that does not answer is asked before the question is given up.
 const TRIES: u32 = 4;
@@ -18,17 +17,11 @@ const TRIES: u32 = 4;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The wait after the first failure, before it is spread.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-
 /// Calls in one batch: nodes have limits.
 pub(crate) const BATCH: usize = 50;
 
 /// Characters of a node's own words that are told.
 const MOST_WORDS: usize = 300;
-
-/// JSON-RPC's code for an unknown method.
-const METHOD_NOT_FOUND: i64 = -32601;
 
 /// Why a node has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,16 +89,7 @@ impl Rpc {
             node: role.to_owned(),
             reason,
         };
-        if !address.starts_with("http://") && !address.starts_with("https://") {
-            return Err(wrong("it does not begin with http:// or https://".into()));
-        }
-        let url = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
-        let port = url
-            .port()
-            .map_or_else(String::new, |port| format!(":{port}"));
-        let host = url.host_str().unwrap_or_default();
-        // Providers have the user's key in the path, the query or the user's name.
-        let name = format!("{role} {}://{host}{port}", url.scheme());
+        let (url, shown) = parse_address(address).map_err(wrong)?;
         // Fails if the process has a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(PATIENCE).build();
@@ -117,7 +101,7 @@ impl Rpc {
             .build()
             .map_err(|error| wrong(error.to_string()))?;
         Ok(Self {
-            name: name.into(),
+            name: format!("{role} {shown}").into(),
             address: url.as_str().into(),
             client: RpcClient::new_http_with_client(http, url),
             runtime: Arc::new(runtime),
@@ -189,16 +173,13 @@ impl Rpc {
     where
         F: Future<Output = Result<T, TransportError>>,
     {
-        let mut wait = FIRST_WAIT;
-        let mut tries = 1;
+        let mut failures = 0;
         loop {
             let answer = self.runtime.block_on(call());
             match answer.map_err(|error| self.error(method, error)) {
-                Err(RpcError::Unreachable { .. }) if tries < TRIES => {
-                    // Spread, so that many who lost a node do not come back at the same moment.
-                    std::thread::sleep(wait.mul_f64(rand::random_range(0.5..=1.0)));
-                    wait *= 3;
-                    tries += 1;
+                Err(RpcError::Unreachable { .. }) if failures + 1 < TRIES => {
+                    failures += 1;
+                    std::thread::sleep(wait_after(failures));
                 }
                 other => return other,
             }
@@ -248,15 +229,9 @@ impl RpcError {
     /// Whether the method is not known there.
     #[must_use]
     pub fn is_unknown_method(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if *code == METHOD_NOT_FOUND)
+        match self {
+            Self::Refused { code, message, .. } => is_unknown_method(*code, message),
+            _ => false,
+        }
     }
-}
-
-/// The words of an error's deepest cause, which says most.
-fn root_cause(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

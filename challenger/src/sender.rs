@@ -10,6 +10,7 @@ mod fees;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -22,6 +23,7 @@ use fees::Fees;
 use serde_json::json;
 
 use crate::Notice;
+use crate::agent::pause;
 use crate::chain::{Block, Chain};
 use crate::journal::{Attempt, Journal, JournalError, Sent};
 use crate::metrics::Metrics;
@@ -394,6 +396,24 @@ impl Sender {
         let pending = self.pending() as u64;
         crate::metrics::set(&self.metrics.transactions_pending, pending);
         result
+    }
+
+    /// Looks after everything until it is buried, at intervals; false if it was stopped before. In a
+    /// dry run there is nothing to wait for.
+    ///
+    /// # Errors
+    /// As [`Self::tend`].
+    pub fn bury(&self, interval: Duration, stop: &AtomicBool) -> Result<bool, SendError> {
+        while !self.options.dry_run && self.pending() > 0 {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            self.tend(&self.chain.latest()?)?;
+            if self.pending() > 0 {
+                pause(interval, stop);
+            }
+        }
+        Ok(true)
     }
 }
 

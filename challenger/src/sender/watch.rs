@@ -96,10 +96,12 @@ impl Sender {
             return self.keep(queue, nonce, sent);
         }
         if used > nonce {
-            return self.tend_lost(queue, nonce, sent, head);
+            let why = format!("another transaction of the account took its nonce {nonce}");
+            return self.tend_lost(queue, nonce, sent, head, &why);
         }
         if queue.first_unmined().is_some_and(|first| first > used) {
-            return self.tend_stranded(queue, nonce, used, sent, head);
+            let why = format!("its nonce {nonce} is after {used}, which nothing has; given up");
+            return self.tend_lost(queue, nonce, sent, head, &why);
         }
         sent.lost_since = None;
         let newest = sent.attempts.last().cloned();
@@ -121,43 +123,23 @@ impl Sender {
         self.keep(queue, nonce, sent)
     }
 
-    /// One whose nonce is used up, but not by it: the account has sent something else, or the node
-    /// lags behind. After as many blocks as bury a transaction it is given up.
+    /// One that no block can take any more, or so it seems: the node may lag behind, or have told of
+    /// a wrong nonce. After as many blocks as bury a transaction it is given up, and made anew if it
+    /// is still due.
     fn tend_lost(
         &self,
         queue: &mut Queue,
         nonce: u64,
         mut sent: Sent,
         head: &Block,
+        why: &str,
     ) -> Result<(), SendError> {
         let since = *sent.lost_since.get_or_insert(head.number);
         if head.number < since.saturating_add(self.options.confirmations) {
             return self.keep(queue, nonce, sent);
         }
         count(&self.metrics.transactions_lost);
-        let words = "another transaction of the account took its nonce";
-        self.tell(&format!("{}: {words} {nonce}", sent.purpose));
-        self.forget(queue, nonce)
-    }
-
-    /// One after a nonce that nothing is under way for, so that no block can take it: a node has
-    /// told of a wrong nonce, or a reorganisation has gone deep. It is given up as a lost one, and
-    /// made anew if it is still due.
-    fn tend_stranded(
-        &self,
-        queue: &mut Queue,
-        nonce: u64,
-        used: u64,
-        mut sent: Sent,
-        head: &Block,
-    ) -> Result<(), SendError> {
-        let since = *sent.lost_since.get_or_insert(head.number);
-        if head.number < since.saturating_add(self.options.confirmations) {
-            return self.keep(queue, nonce, sent);
-        }
-        count(&self.metrics.transactions_lost);
-        let words = format!("its nonce {nonce} is after {used}, which nothing has; given up");
-        self.tell(&format!("{}: {words}", sent.purpose));
+        self.tell(&format!("{}: {why}", sent.purpose));
         self.forget(queue, nonce)
     }
 

@@ -173,13 +173,12 @@ impl Arena {
         nonce.to()
     }
 
-    /// Lets the honest agent play through a node at an address.
-    pub fn play(&self, url: &str, options: SendOptions) -> Playing {
-        let metrics: Arc<Metrics> = Arc::default();
+    /// The verifier, with checkpoints in a folder of the arena's.
+    pub fn program(&self, folder: &str, notice: Notice) -> Program {
         let (start, prestate) = verifier();
-        let place = self.folder.path().join("checkpoints");
+        let place = self.folder.path().join(folder);
         let place = place.to_str().expect("a path");
-        let program = Program {
+        Program {
             start,
             prestate,
             engine: Arc::new(|_| Ok(None)),
@@ -191,8 +190,14 @@ impl Arena {
             rollup_config: None,
             l1_config: None,
             interrupted: Arc::new(|| false),
-            notice: self.notice(),
-        };
+            notice,
+        }
+    }
+
+    /// Lets the honest agent play through a node at an address.
+    pub fn play(&self, url: &str, options: SendOptions) -> Playing {
+        let metrics: Arc<Metrics> = Arc::default();
+        let program = self.program("checkpoints", self.notice());
         let sender = self.sender(url, options, &metrics);
         let chain = Chain::new(Rpc::new("L1 node", url).expect("an address"));
         let table = Table {

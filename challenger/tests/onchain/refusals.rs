@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use alloy_primitives::{Address, B256, U256};
-use carronade_challenger::{Program, Request, SendError};
+use carronade_challenger::{Request, SendError};
 use carronade_contracts::abi::FaultDisputeGame as Abi;
 use carronade_contracts::deployment::Parameters;
 use carronade_dispute::game::Disputed;
@@ -186,23 +186,7 @@ fn steps_with_another_state_or_a_wrong_proof() {
 
 /// The step of the verifier that first reads a keccak pre-image, and the state before it.
 fn reading_step(arena: &Arena) -> StepWitness {
-    let (start, prestate) = verifier();
-    let place = arena.folder.path().join("reading");
-    let place = place.to_str().expect("a path");
-    let program = Program {
-        start,
-        prestate,
-        engine: Arc::new(|_| Ok(None)),
-        options: carronade_trace::Options::default(),
-        checkpoints: carronade_checkpoint::Store::open(place, &Default::default())
-            .expect("a folder"),
-        preimages: small_chain().preimages(),
-        nodes: None,
-        rollup_config: None,
-        l1_config: None,
-        interrupted: Arc::new(|| false),
-        notice: Arc::new(|words| panic!("{words}")),
-    };
+    let program = arena.program("reading", Arc::new(|words| panic!("{words}")));
     let (agreed, claimed) = (small_chain().output(0), small_chain().output(1));
     let of = ExecutionTrace {
         outputs: Disputed {

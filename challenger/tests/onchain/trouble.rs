@@ -1,7 +1,7 @@
 //! What nodes, blocks and other processes do to an agent that only wants to make a move.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, U256};
@@ -347,6 +347,9 @@ fn a_dry_run_does_not_send_again_what_is_under_way() {
     sender
         .tend(&arena.chain().latest().expect("a block"))
         .expect("tended");
+    // Nor does it wait for it.
+    let buried = sender.bury(Duration::ZERO, &AtomicBool::new(false));
+    assert!(buried.expect("nothing is done"));
     let pool = arena.ask("txpool_status", json!([]));
     assert_eq!(pool["pending"], json!("0x0"), "{pool}");
     assert_eq!(sender.pending(), 1);

@@ -10,7 +10,8 @@ const LONGEST: Duration = Duration::from_secs(8);
 
 /// The wait after `failures` failures in a row: twice as long each time, between half and all of
 /// that, so that many hosts do not come back at the same moment.
-pub(crate) fn wait_after(failures: u32) -> Duration {
+#[must_use]
+pub fn wait_after(failures: u32) -> Duration {
     let doubled = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16));
     let longest = doubled.min(LONGEST);
     longest.mul_f64(rand::random_range(0.5..=1.0))

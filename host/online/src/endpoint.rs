@@ -50,22 +50,13 @@ impl Endpoint {
         statistics: Arc<Statistics>,
         notice: Notice,
     ) -> Result<Self, Fault> {
-        let wrong = |why: &str| {
+        let (url, shown) = parse_address(address).map_err(|why| {
             Fault::Settings(format!(
                 "the address of the {role} ({address}) is wrong: {why}"
             ))
-        };
-        let url = Url::parse(address).map_err(|error| wrong(&error.to_string()))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong("it does not begin with http:// or https://"));
-        }
-        let port = url
-            .port()
-            .map_or_else(String::new, |port| format!(":{port}"));
-        let host = url.host_str().unwrap_or_default();
+        })?;
         Ok(Self {
-            // Providers have the user's key in the path, the query or the user's name.
-            name: format!("{role} {}://{host}{port}", url.scheme()),
+            name: format!("{role} {shown}"),
             url,
             limit: Semaphore::new(AT_ONCE),
             patience: Mutex::default(),
@@ -166,8 +157,29 @@ pub(crate) enum Failure {
     Missing,
 }
 
+/// A node's address, and how it is shown: providers have the user's key in the path, the query or
+/// the user's name.
+///
+/// # Errors
+/// When it is none: why.
+pub fn parse_address(address: &str) -> Result<(Url, String), String> {
+    if !["http://", "https://"]
+        .iter()
+        .any(|start| address.starts_with(start))
+    {
+        return Err("it does not begin with http:// or https://".to_owned());
+    }
+    let url = Url::parse(address).map_err(|error| error.to_string())?;
+    let port = url
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    let host = url.host_str().unwrap_or_default();
+    let shown = format!("{}://{host}{port}", url.scheme());
+    Ok((url, shown))
+}
+
 /// The words of an error's deepest cause, which says most.
-pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
+pub fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

@@ -29,11 +29,14 @@ mod work;
 
 use std::sync::Arc;
 
+pub use backoff::wait_after;
 pub use blob::prove_blob;
+pub use endpoint::{parse_address, root_cause};
 pub use fault::Fault;
 pub use fetch::Endpoints;
 pub use hint::{BlockId, Hint, Layer, Leads};
 pub use locals::Locals;
+pub use node::is_unknown_method;
 pub use precompile::execute;
 pub use single::Single;
 pub use source_error::SourceError;

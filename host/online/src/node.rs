@@ -63,19 +63,24 @@ impl Node {
     }
 }
 
+/// Whether an error says that a node does not know a method: not all have JSON-RPC's code for it.
+#[must_use]
+pub fn is_unknown_method(code: i64, message: &str) -> bool {
+    let words = message.to_lowercase();
+    let unknown = [
+        "method not found",
+        "does not exist/is not available",
+        "method not supported",
+        "unsupported method",
+    ];
+    code == METHOD_NOT_FOUND || unknown.iter().any(|part| words.contains(part))
+}
+
 /// What a failed call means.
 fn failure(error: &TransportError) -> Failure {
     match error {
         RpcError::ErrorResp(response) => {
-            let words = response.message.to_lowercase();
-            let unknown = [
-                "method not found",
-                "does not exist/is not available",
-                "method not supported",
-                "unsupported method",
-            ];
-            if response.code == METHOD_NOT_FOUND || unknown.iter().any(|part| words.contains(part))
-            {
+            if is_unknown_method(response.code, &response.message) {
                 Failure::Missing
             } else {
                 Failure::Refused(format!("error {}: {}", response.code, response.message))
