@@ -4,12 +4,13 @@ mod metrics;
 
 use crate::failure::{Failure, Outcome};
 use crate::log::{Level, Logger};
-use crate::{cli, files, interrupt, programs, settlement, trace};
+use crate::settlement::Desk;
+use crate::{cli, files, interrupt, programs, trace};
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use carronade_challenger::{
-    Agent, AgentOptions, Chain, HostNodes, Metrics, NodeTraces, Notice, OutputNodes, Program, Room,
-    Rpc, Start, Table, start_of_elf,
+    Agent, AgentOptions, Chain, HostNodes, NodeTraces, OutputNodes, Program, Room, Rpc, Start,
+    Table, start_of_elf,
 };
 use carronade_checkpoint::Store;
 use carronade_emulator::state::state_hash;
@@ -26,13 +27,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When it cannot begin; later failures are told, and it goes on.
 pub fn run(args: &cli::Challenger, logger: &Logger) -> Outcome {
-    let chain = settlement::chain(&args.settlement)?;
-    let head = chain.latest()?;
-    let notice = settlement::notice("challenger", logger);
-    let metrics = Arc::new(Metrics::default());
-    let factory = settlement::factory(&chain, &head, args.factory.game_factory_address)?;
-    let sender = settlement::sender(&args.account, &chain, &metrics, &notice)?;
-    let traces = traces(args, &chain, &notice, logger)?;
+    let desk = Desk::new(&args.sending, "challenger", logger)?;
+    let traces = traces(args, &desk, logger)?;
+    let Desk {
+        chain,
+        factory,
+        sender,
+        metrics,
+        notice,
+        poll,
+    } = desk;
     let server = match args.metrics_address {
         Some(address) => {
             let (server, bound) = metrics::serve(address, Arc::clone(&metrics))?;
@@ -53,7 +57,13 @@ pub fn run(args: &cli::Challenger, logger: &Logger) -> Outcome {
         metrics,
         notice,
     };
-    Agent::new(Arc::new(table), factory, options(args), interrupt::flag()).run();
+    Agent::new(
+        Arc::new(table),
+        factory,
+        options(args, poll),
+        interrupt::flag(),
+    )
+    .run();
     drop(server);
     Err(Failure::Interrupted)
 }
@@ -79,29 +89,25 @@ fn room(args: &cli::Challenger) -> Room {
     Room::new(args.max_concurrency.map_or(usual, |number| number as usize))
 }
 
-fn options(args: &cli::Challenger) -> AgentOptions {
+fn options(args: &cli::Challenger, poll_interval: Duration) -> AgentOptions {
     AgentOptions {
         game_types: args.game_types.clone(),
         game_window: args.game_window,
-        poll_interval: Duration::from_secs_f64(args.account.http_poll_interval),
+        poll_interval,
     }
 }
 
-fn traces(
-    args: &cli::Challenger,
-    chain: &Chain,
-    notice: &Notice,
-    logger: &Logger,
-) -> Result<NodeTraces> {
+fn traces(args: &cli::Challenger, desk: &Desk, logger: &Logger) -> Result<NodeTraces> {
+    let chain = &desk.chain;
     let (start, prestate) = start(args.prestate.as_deref())?;
     let rollup_config = args.rollup_config.as_deref().map(files::read_bytes);
     let rollup_config = rollup_config.transpose()?;
     let l2 = Rpc::new("L2 node", &args.l2_eth_rpc)?;
     let l2_chain_id = Chain::new(l2.clone()).id()?;
-    let folder = &args.account.datadir;
+    let folder = &args.sending.account.datadir;
     Ok(NodeTraces {
         outputs: OutputNodes {
-            rollup: Rpc::new("rollup node", &args.rollup_rpc)?,
+            rollup: Rpc::new("rollup node", &args.rollup.rollup_rpc)?,
             l1: chain.rpc().clone(),
             l2,
             must_be_past_head: true,
@@ -116,7 +122,7 @@ fn traces(
                 .context("cannot open pre-images")?
                 .into(),
             nodes: Some(HostNodes {
-                l1: args.settlement.l1_eth_rpc.clone(),
+                l1: args.sending.settlement.l1_eth_rpc.clone(),
                 beacon: args.l1_beacon.clone(),
                 l2: args.l2_eth_rpc.clone(),
                 l1_chain_id: Some(chain.id()?),
@@ -124,7 +130,7 @@ fn traces(
             rollup_config,
             l1_config: None,
             interrupted: Arc::new(interrupt::requested),
-            notice: Arc::clone(notice),
+            notice: Arc::clone(&desk.notice),
         },
         l2_chain_id,
     })

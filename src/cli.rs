@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 pub use dispute::{
     Account, Challenger, CreateGame, DemoDispute, FactoryAddress, Game, GameProgram, Liar,
-    ListGames, Propose, Settlement, ShowGame,
+    ListGames, Propose, Rollup, Sending, Settlement, ShowGame,
 };
 pub use host::{Convert, DataFormat, Host, HostCommand, Proof, Single};
 pub use prove::{Devnet, Prove, ProveEngine};

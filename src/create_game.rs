@@ -1,12 +1,13 @@
 //! `create-game`: claims an output root on chain.
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::log::Logger;
-use crate::{cli, interrupt, say, settlement};
-use alloy_primitives::{Address, B256};
-use anyhow::Context;
-use carronade_challenger::{Chain, Factory, Metrics, Sender, Submission};
-use std::sync::Arc;
+use crate::settlement::{Desk, bury};
+use crate::{cli, say};
+use alloy_primitives::Address;
+use anyhow::{Context, anyhow};
+use carronade_challenger::{Chain, Factory, Sender, Submission};
+use carronade_dispute::Proposal;
 use std::time::Duration;
 
 /// Runs the command.
@@ -14,36 +15,27 @@ use std::time::Duration;
 /// # Errors
 /// When the game cannot be created.
 pub fn run(args: &cli::CreateGame, logger: &Logger) -> Outcome {
-    let chain = settlement::chain(&args.settlement)?;
-    let head = chain.latest()?;
-    let factory = settlement::factory(&chain, &head, args.factory.game_factory_address)?;
-    let notice = settlement::notice("create-game", logger);
-    let metrics = Arc::new(Metrics::default());
-    let sender = settlement::sender(&args.account, &chain, &metrics, &notice)?;
-    let claim = Claim {
-        game_type: args.game_type,
+    let desk = Desk::new(&args.sending, "create-game", logger)?;
+    let claimed = Proposal {
         root: args.output_root,
-        block: args.l2_block_num,
+        l2_block: args.l2_block_num,
     };
-    let poll = Duration::from_secs_f64(args.account.http_poll_interval);
-    if let Some(game) = create(&chain, &factory, &sender, claim, poll)? {
+    let (chain, factory) = (&desk.chain, &desk.factory);
+    let game = create(
+        chain,
+        factory,
+        &desk.sender,
+        args.game_type,
+        claimed,
+        desk.poll,
+    )?;
+    if let Some(game) = game {
         say!("{game}");
     }
     Ok(())
 }
 
-/// What a game is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
-    /// The type of the game.
-    pub game_type: u32,
-    /// The output root.
-    pub root: B256,
-    /// The L2 block that it is of.
-    pub block: u64,
-}
-
-/// Creates a game and waits until the chain has it: none in a dry run.
+/// Creates a game about an output root and waits until the chain has it: none in a dry run.
 ///
 /// # Errors
 /// When there is such a game, the factory refuses it, or a signal comes.
@@ -51,34 +43,24 @@ pub fn create(
     chain: &Chain,
     factory: &Factory,
     sender: &Sender,
-    claim: Claim,
+    game_type: u32,
+    claimed: Proposal,
     poll: Duration,
 ) -> Outcome<Option<Address>> {
+    let (root, block) = (claimed.root, claimed.l2_block);
+    let find = |head| factory.find(head, game_type, root, block);
     let head = chain.latest()?;
-    let find = |head| factory.find(head, claim.game_type, claim.root, claim.block);
-    let request = factory.create(&head, claim.game_type, claim.root, claim.block)?;
+    let request = factory.create(&head, game_type, root, block)?;
     let submitted = match find(&head)? {
         // After a restart in the middle of it.
         Some(_) if sender.pending() > 0 => Submission::Pending,
-        Some(game) => return Err(anyhow::anyhow!("there is such a game: {game}").into()),
+        Some(game) => return Err(anyhow!("there is such a game: {game}").into()),
         None => sender.submit(request)?,
     };
     if submitted == Submission::Dry {
         return Ok(None);
     }
-    wait(chain, sender, poll)?;
+    bury(sender, poll)?;
     let game = find(&chain.latest()?)?;
     Ok(Some(game.context("the transaction made no game")?))
-}
-
-/// Waits until everything that was sent is buried.
-fn wait(chain: &Chain, sender: &Sender, poll: Duration) -> Outcome {
-    while sender.pending() > 0 {
-        if interrupt::requested() {
-            return Err(Failure::Interrupted);
-        }
-        sender.tend(&chain.latest()?)?;
-        std::thread::sleep(poll.min(Duration::from_secs(1)));
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! How a command ends when it does not succeed, and with which exit code
 //! (`cannon/main.go`, `cannon/cmd/run.go`).
 
+use crate::out::one_line;
 use std::fmt;
 
 /// A command that did not succeed.
@@ -83,7 +84,7 @@ impl fmt::Display for Causes<'_> {
             }
         }
         // Names of files and flags may hold anything, but the message is one line.
-        f.write_str(&words.replace(char::is_control, " "))
+        f.write_str(&one_line(&words))
     }
 }
 

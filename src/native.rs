@@ -54,5 +54,5 @@ pub fn run(single: &Arc<Single>) -> u8 {
 
 /// An error's words in one line: pre-images may be named in them, and hints, which hold anything.
 fn words(error: &Error) -> String {
-    format!("error: {error}").replace(char::is_control, " ")
+    out::one_line(&format!("error: {error}"))
 }

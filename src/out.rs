@@ -48,3 +48,9 @@ pub fn complain(line: &str) {
         .lock()
         .write_all(format!("{line}\n").as_bytes());
 }
+
+/// Words as one line, whatever they hold: names of files and what nodes say may hold anything.
+#[must_use]
+pub fn one_line(words: &str) -> String {
+    words.replace(char::is_control, " ")
+}

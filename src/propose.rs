@@ -2,16 +2,13 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::log::Logger;
-use crate::{cli, interrupt, settlement};
+use crate::settlement::{Desk, bury};
+use crate::{cli, interrupt};
 use alloy_primitives::{B256, U64};
 use anyhow::Result;
-use carronade_challenger::{Chain, Factory, Metrics, Notice, Rpc, Sender, Submission};
+use carronade_challenger::{Rpc, Submission, pause};
 use serde::Deserialize;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The longest sleep before it is looked whether a signal came.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Runs the command.
 ///
@@ -19,32 +16,21 @@ const TICK: Duration = Duration::from_millis(100);
 /// When it cannot begin, and with `--once`, when nothing can be proposed; otherwise failures are
 /// told, and it is tried on.
 pub fn run(args: &cli::Propose, logger: &Logger) -> Outcome {
-    let chain = settlement::chain(&args.settlement)?;
-    let head = chain.latest()?;
-    let notice = settlement::notice("propose", logger);
-    let metrics = Arc::new(Metrics::default());
     let proposer = Proposer {
-        factory: settlement::factory(&chain, &head, args.factory.game_factory_address)?,
-        sender: settlement::sender(&args.account, &chain, &metrics, &notice)?,
-        rollup: Rpc::new("rollup node", &args.rollup_rpc)?,
-        chain,
-        notice,
+        desk: Desk::new(&args.sending, "propose", logger)?,
+        rollup: Rpc::new("rollup node", &args.rollup.rollup_rpc)?,
         args,
     };
-    let poll = Duration::from_secs_f64(args.account.http_poll_interval);
     if args.once {
         proposer.propose()?;
-        return proposer.finish(poll);
+        return bury(&proposer.desk.sender, proposer.desk.poll);
     }
-    proposer.go_on(poll)
+    proposer.go_on()
 }
 
 struct Proposer<'a> {
-    chain: Chain,
-    factory: Factory,
-    sender: Sender,
+    desk: Desk,
     rollup: Rpc,
-    notice: Notice,
     args: &'a cli::Propose,
 }
 
@@ -79,20 +65,28 @@ impl Proposer<'_> {
             .rollup
             .ask("optimism_outputAtBlock", (U64::from(block),))?;
         let (kind, root) = (self.args.game_type, output.output_root);
-        let head = self.chain.latest()?;
-        if let Some(game) = self.factory.find(&head, kind, root, block)? {
-            (self.notice)(&format!("block {block} has been claimed by game {game}"));
+        let Desk {
+            chain,
+            factory,
+            sender,
+            notice,
+            ..
+        } = &self.desk;
+        let head = chain.latest()?;
+        if let Some(game) = factory.find(&head, kind, root, block)? {
+            notice(&format!("block {block} has been claimed by game {game}"));
             return Ok(());
         }
-        let request = self.factory.create(&head, kind, root, block)?;
-        if self.sender.submit(request)? == Submission::Pending {
-            (self.notice)(&format!("the claim of block {block} is under way"));
+        let request = factory.create(&head, kind, root, block)?;
+        if sender.submit(request)? == Submission::Pending {
+            notice(&format!("the claim of block {block} is under way"));
         }
         Ok(())
     }
 
-    fn go_on(&self, poll: Duration) -> Outcome {
+    fn go_on(&self) -> Outcome {
         let interval = Duration::from_secs(self.args.proposal_interval);
+        let stop = interrupt::flag();
         let mut due = Instant::now();
         let mut told = None;
         while !interrupt::requested() {
@@ -106,36 +100,16 @@ impl Proposer<'_> {
             }
             let failed = result.err().map(|error| format!("{error:#}; trying on"));
             if let Some(words) = failed.as_ref().filter(|_| failed != told) {
-                (self.notice)(words);
+                (self.desk.notice)(words);
             }
             told = failed;
-            pause(poll);
+            pause(self.desk.poll, &stop);
         }
         Err(Failure::Interrupted)
     }
 
     fn tend(&self) -> Result<()> {
-        let head = self.chain.latest()?;
-        Ok(self.sender.tend(&head)?)
-    }
-
-    /// Waits until what was sent is buried.
-    fn finish(&self, poll: Duration) -> Outcome {
-        while self.sender.pending() > 0 {
-            if interrupt::requested() {
-                return Err(Failure::Interrupted);
-            }
-            self.tend()?;
-            pause(poll);
-        }
-        Ok(())
-    }
-}
-
-/// Sleeps, unless a signal comes.
-fn pause(time: Duration) {
-    let until = Instant::now() + time;
-    while !interrupt::requested() && Instant::now() < until {
-        std::thread::sleep(TICK.min(time));
+        let head = self.desk.chain.latest()?;
+        Ok(self.desk.sender.tend(&head)?)
     }
 }

@@ -1,7 +1,8 @@
 //! The chain that games are played on: what all commands of the dispute game begin with.
 
-use crate::cli;
+use crate::failure::{Failure, Outcome};
 use crate::log::{Level, Logger};
+use crate::{cli, interrupt, out};
 use alloy_primitives::Address;
 use anyhow::{Context, Result, bail};
 use carronade_challenger::{
@@ -35,11 +36,61 @@ pub fn factory(chain: &Chain, head: &Block, address: Address) -> Result<Factory>
     Ok(factory)
 }
 
+/// What all who send transactions begin with.
+pub struct Desk {
+    /// The chain.
+    pub chain: Chain,
+    /// The factory of its games.
+    pub factory: Factory,
+    /// Who sends.
+    pub sender: Sender,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// How users are told.
+    pub notice: Notice,
+    /// How long to wait between looks at the chain.
+    pub poll: Duration,
+}
+
+impl Desk {
+    /// What the flags describe, for a command that tells what it does under a name.
+    ///
+    /// # Errors
+    /// When the chain cannot be asked or has no such factory, there is no key, or the journal cannot
+    /// be used.
+    pub fn new(args: &cli::Sending, module: &'static str, logger: &Logger) -> Result<Self> {
+        let chain = chain(&args.settlement)?;
+        let head = chain.latest()?;
+        let factory = factory(&chain, &head, args.factory.game_factory_address)?;
+        let notice = notice(module, logger);
+        let metrics = Arc::new(Metrics::default());
+        Ok(Self {
+            sender: sender(&args.account, &chain, &metrics, &notice)?,
+            chain,
+            factory,
+            metrics,
+            notice,
+            poll: Duration::from_secs_f64(args.account.http_poll_interval),
+        })
+    }
+}
+
+/// Waits until all that was sent is buried.
+///
+/// # Errors
+/// [`Failure::Interrupted`], or when the chain or the journal fails.
+pub fn bury(sender: &Sender, poll: Duration) -> Outcome {
+    match sender.bury(poll, &interrupt::flag())? {
+        true => Ok(()),
+        false => Err(Failure::Interrupted),
+    }
+}
+
 /// Who sends transactions, going on with what the journal has.
 ///
 /// # Errors
 /// When there is no key, or the journal cannot be used.
-pub fn sender(
+fn sender(
     args: &cli::Account,
     chain: &Chain,
     metrics: &Arc<Metrics>,
@@ -72,8 +123,8 @@ pub fn sender(
 pub fn notice(module: &'static str, logger: &Logger) -> Notice {
     let logger = logger.clone();
     Arc::new(move |words: &str| {
-        // Nodes' words may hold anything, but a message is one line.
-        let line = words.replace(char::is_control, " ");
+        // Nodes' words may hold anything.
+        let line = out::one_line(words);
         logger.log(Level::Info, &line, &[("module", module.into())]);
     })
 }

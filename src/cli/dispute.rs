@@ -55,15 +55,21 @@ pub struct Account {
     pub http_poll_interval: f64,
 }
 
+/// What all who send transactions need.
 #[derive(Debug, Args)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
-pub struct Challenger {
+pub struct Sending {
     #[command(flatten)]
     pub settlement: Settlement,
     #[command(flatten)]
     pub factory: FactoryAddress,
     #[command(flatten)]
     pub account: Account,
+}
+
+/// Who knows output roots.
+#[derive(Debug, Args)]
+pub struct Rollup {
     /// Rollup node's JSON-RPC
     #[arg(
         long,
@@ -72,6 +78,15 @@ pub struct Challenger {
         hide_env_values = true
     )]
     pub rollup_rpc: String,
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct Challenger {
+    #[command(flatten)]
+    pub sending: Sending,
+    #[command(flatten)]
+    pub rollup: Rollup,
     /// L2 node's JSON-RPC (namespaces eth and debug)
     #[arg(
         long,
@@ -120,19 +135,9 @@ pub struct Challenger {
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Propose {
     #[command(flatten)]
-    pub settlement: Settlement,
+    pub sending: Sending,
     #[command(flatten)]
-    pub factory: FactoryAddress,
-    #[command(flatten)]
-    pub account: Account,
-    /// Rollup node's JSON-RPC
-    #[arg(
-        long,
-        env = "CARRONADE_ROLLUP_RPC",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    pub rollup_rpc: String,
+    pub rollup: Rollup,
     /// Type of the games that are created
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     pub game_type: u32,
@@ -151,11 +156,7 @@ pub struct Propose {
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct CreateGame {
     #[command(flatten)]
-    pub settlement: Settlement,
-    #[command(flatten)]
-    pub factory: FactoryAddress,
-    #[command(flatten)]
-    pub account: Account,
+    pub sending: Sending,
     /// Type of the game
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     pub game_type: u32,

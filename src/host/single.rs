@@ -48,9 +48,8 @@ pub fn open(args: &cli::Proof) -> Result<Arc<Single>> {
     }
     let store = store(args, settings.endpoints.is_some())?;
     let notice: Notice = Arc::new(|words: &str| {
-        // Nodes' words may hold anything, but a message is one line.
-        let line = words.replace(char::is_control, " ");
-        out::complain(&format!("host: {line}"));
+        // Nodes' words may hold anything.
+        out::complain(&format!("host: {}", out::one_line(words)));
     });
     Ok(Arc::new(match settings.endpoints {
         Some(endpoints) => Single::online(settings.locals, store, endpoints, notice)?,

@@ -1,17 +1,18 @@
 //! A game between two agents, one of which has a trace that is wrong.
 
 use super::ground::Ground;
+use crate::create_game::create;
 use crate::failure::{Failure, Outcome};
 use crate::log::Logger;
 use crate::{interrupt, say};
 use alloy_primitives::{Address, U256};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use carronade_challenger::{
     Agent, AgentOptions, Block, Chain, Factory, GameTrace, Journal, Metrics, Notice, Reader, Room,
     SendOptions, Sender, Table, Traces, Wallet,
 };
 use carronade_contracts::abi::DelayedWETH;
-use carronade_contracts::deployment::Deployment;
+use carronade_contracts::deployment::{CANNON, Deployment};
 use carronade_dispute::draw::{self, View};
 use carronade_dispute::provider::Lying;
 use carronade_dispute::upload::PreimageSource;
@@ -20,14 +21,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Keys of anvil's second and third account, which everybody knows.
 const HONEST_KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 const LIAR_KEY: &str = "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
-
-/// Cannon's type of game.
-const CANNON: u32 = 0;
 
 /// Between looks at the chain.
 const POLL: Duration = Duration::from_millis(20);
@@ -37,6 +35,9 @@ const MOST_WAITS: u32 = 8;
 
 /// How often the game is read again when it cannot be what is told.
 const MOST_TRIES: u32 = 50;
+
+/// How long nothing may happen: longer than the first run of a trace takes.
+const PATIENCE: Duration = Duration::from_secs(1_200);
 
 /// How it went.
 pub struct Played {
@@ -145,7 +146,9 @@ impl<'a> Contest<'a> {
             false => (&honest, right.root),
         };
         let claimed = Proposal { root, ..right };
-        let game = propose(&chain, &factory, &proposer.table.sender, claimed)?;
+        let sender = &proposer.table.sender;
+        let game = create(&chain, &factory, sender, CANNON, claimed, POLL)?;
+        let game = game.context("the game was not created")?;
         let head = chain.latest()?;
         let reader = Reader::new(chain.clone(), game, &head)?;
         let mut contest = Self {
@@ -165,11 +168,17 @@ impl<'a> Contest<'a> {
     pub fn play(mut self) -> Outcome<Played> {
         say!("  game {}", self.reader.facts().address);
         let (mut told, mut waits, mut stepped) = (0, 0, false);
+        let mut newest = (self.chain.latest()?, Instant::now());
         loop {
             if interrupt::requested() {
                 return Err(Failure::Interrupted);
             }
             let (head, game) = self.look()?;
+            if head != newest.0 {
+                newest = (head.clone(), Instant::now());
+            } else if newest.1.elapsed() > PATIENCE {
+                return Err(anyhow!("neither side does anything, and neither has ended").into());
+            }
             for (index, claim) in game.claims().iter().enumerate().skip(told) {
                 self.show(&game, index, claim)?;
             }
@@ -390,27 +399,6 @@ impl Drop for Side {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// Makes the game and sees it on the chain.
-fn propose(
-    chain: &Chain,
-    factory: &Factory,
-    sender: &Sender,
-    claimed: Proposal,
-) -> Outcome<Address> {
-    let head = chain.latest()?;
-    let (root, block) = (claimed.root, claimed.l2_block);
-    sender.submit(factory.create(&head, CANNON, root, block)?)?;
-    while sender.pending() > 0 {
-        if interrupt::requested() {
-            return Err(Failure::Interrupted);
-        }
-        std::thread::sleep(POLL);
-        sender.tend(&chain.latest()?)?;
-    }
-    let game = factory.find(&chain.latest()?, CANNON, root, block)?;
-    Ok(game.context("the game was not created")?)
 }
 
 fn ether(wei: f64) -> f64 {
