@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use alloy_primitives::{B256, U64};
-use carronade_host::{Store, check};
+use carronade_host::{Store, StoreError, check};
 use carronade_program::key::PreimageKey;
 use tokio::sync::OnceCell;
 
@@ -19,8 +19,9 @@ use crate::hint::{Hint, Layer};
 use crate::jobs::Done;
 use crate::node::Node;
 use crate::statistics::Statistics;
+use crate::told::Told;
 use crate::vault::Vault;
-use crate::{Notice, Pair, blob, precompile};
+use crate::{Pair, blob, precompile};
 
 /// Where nodes are, and what chains they must be of.
 #[derive(Debug, Clone)]
@@ -44,6 +45,7 @@ pub(crate) struct Fetcher {
     store: Arc<dyn Store + Send + Sync>,
     vault: Arc<Vault>,
     statistics: Arc<Statistics>,
+    told: Arc<Told>,
     l1: Node,
     l2: Node,
     beacon: Beacon,
@@ -59,17 +61,18 @@ impl Fetcher {
         store: Arc<dyn Store + Send + Sync>,
         vault: Arc<Vault>,
         statistics: Arc<Statistics>,
-        notice: &Notice,
+        told: Arc<Told>,
     ) -> Result<Self, Fault> {
         let http = http_client()?;
-        let node = |role, address: &str| Node::new(role, address, &http, &statistics, notice);
+        let node = |role, address: &str| Node::new(role, address, &http, &statistics, &told.notice);
         Ok(Self {
             l1: node("L1 node", &endpoints.l1)?,
             l2: node("L2 node", &endpoints.l2)?,
-            beacon: Beacon::new(&endpoints.beacon, &http, &statistics, notice)?,
+            beacon: Beacon::new(&endpoints.beacon, &http, &statistics, &told.notice)?,
             store,
             vault,
             statistics,
+            told,
             endpoints,
             chains: OnceCell::new(),
             next: Mutex::default(),
@@ -153,17 +156,50 @@ impl Fetcher {
     /// Stores pre-images in their order, but for those that are there.
     fn save(&self, images: impl IntoIterator<Item = Pair>) -> Result<(), Fault> {
         tokio::task::block_in_place(|| {
-            let mut fresh = Vec::new();
+            let (mut fresh, mut damage) = (Vec::new(), Vec::new());
             for (key, value) in images {
                 check(&key, &value)?;
-                // What cannot be read is replaced.
-                if self.store.get(&key).ok().flatten().as_ref() != Some(&value) {
-                    self.statistics.fetched(key[0], value.len());
-                    fresh.push((key, value));
+                match self.is_stored(&key, &value) {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => damage.push(error),
                 }
+                self.statistics.fetched(key[0], value.len());
+                fresh.push((key, value));
             }
+            self.tell(&damage);
             Ok(self.store.put_all(&fresh)?)
         })
+    }
+
+    /// Whether a pre-image is in the store.
+    ///
+    /// # Errors
+    /// If something else is there, or what cannot be read.
+    fn is_stored(&self, key: &[u8; 32], value: &[u8]) -> Result<bool, StoreError> {
+        let Some(found) = self.store.get(key)? else {
+            return Ok(false);
+        };
+        if found == value {
+            return Ok(true);
+        }
+        check(key, &found)?;
+        // It is of a call or of a blob, which the key does not tell.
+        let (key, reason) = (*key, "it has another value".to_owned());
+        Err(StoreError::Wrong { key, reason })
+    }
+
+    /// Tells of what is replaced, in one line though it may be a whole blob.
+    fn tell(&self, damage: &[StoreError]) {
+        match damage {
+            [] => {}
+            [error] => self.told.damage(error),
+            [error, others @ ..] => {
+                let others = others.len();
+                self.told
+                    .damage(&format!("{error}, and {others} more like it"));
+            }
+        }
     }
 
     async fn blob(&self, hash: B256, timestamp: u64) -> Result<(), Fault> {

@@ -23,6 +23,7 @@ mod precompile;
 mod single;
 mod source_error;
 mod statistics;
+mod told;
 mod trie;
 mod vault;
 mod work;

@@ -15,6 +15,7 @@ use crate::hint::Hint;
 use crate::locals::Locals;
 use crate::source_error::SourceError;
 use crate::statistics::Summary;
+use crate::told::Told;
 use crate::vault::Vault;
 use crate::work::{Inner, lock};
 
@@ -33,7 +34,8 @@ impl Single {
     pub fn offline(locals: Locals, store: Arc<dyn Store + Send + Sync>, notice: Notice) -> Self {
         let statistics = Arc::default();
         let vault = Arc::new(Vault::new(store));
-        let inner = Arc::new(Inner::new(locals, vault, None, statistics, notice));
+        let told = Arc::new(Told::new(notice));
+        let inner = Arc::new(Inner::new(locals, vault, None, statistics, told));
         let runtime = None;
         Self { inner, runtime }
     }
@@ -50,13 +52,14 @@ impl Single {
         notice: Notice,
     ) -> Result<Self, Fault> {
         let statistics = Arc::default();
+        let told = Arc::new(Told::new(notice));
         let vault = Arc::new(Vault::new(Arc::clone(&store)));
         let fetcher = Fetcher::new(
             endpoints,
             store,
             Arc::clone(&vault),
             Arc::clone(&statistics),
-            &notice,
+            Arc::clone(&told),
         )?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(4)
@@ -64,7 +67,7 @@ impl Single {
             .enable_all()
             .build()
             .map_err(|error| Fault::Settings(format!("no threads for the network: {error}")))?;
-        let inner = Inner::new(locals, vault, Some(fetcher), statistics, notice);
+        let inner = Inner::new(locals, vault, Some(fetcher), statistics, told);
         let inner = Arc::new(inner);
         let checking = Arc::clone(&inner);
         runtime.spawn(async move { checking.check_chains().await });
@@ -89,9 +92,11 @@ impl Single {
             Ok(Some(hint)) => hint,
             Ok(None) => {
                 let name = shown.split(' ').next().unwrap_or_default();
-                return inner.tell_once(format!("hints of type `{name}` are not known here"));
+                return inner
+                    .told
+                    .once(format!("hints of type `{name}` are not known here"));
             }
-            Err(fault) => return inner.tell_once(fault.to_string()),
+            Err(fault) => return inner.told.once(fault.to_string()),
         };
         let is_new = lock(&inner.jobs).note(&hint, shown);
         if !is_new || !hint.is_worth_an_early_start() {

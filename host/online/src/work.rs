@@ -1,6 +1,5 @@
 //! What a host does about a key that is missing, in the background and while somebody waits.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +8,6 @@ use carronade_host::{StoreError, key_type};
 use carronade_program::key::PreimageKey;
 use tokio::runtime::Runtime;
 
-use crate::Notice;
 use crate::backoff::wait_after;
 use crate::fault::Fault;
 use crate::fetch::Fetcher;
@@ -18,13 +16,11 @@ use crate::jobs::{Done, Jobs, Outlook};
 use crate::locals::Locals;
 use crate::source_error::SourceError;
 use crate::statistics::Statistics;
+use crate::told::Told;
 use crate::vault::Vault;
 
 /// How often somebody who waits is told why.
 const TELL: Duration = Duration::from_secs(10);
-
-/// How many different things are told once.
-const MOST_TOLD: usize = 1000;
 
 /// The longest sleep before it is looked whether to stop or to try again.
 const TICK: Duration = Duration::from_millis(50);
@@ -46,12 +42,10 @@ pub(crate) struct Inner {
     /// Told when something has been done for a job.
     pub(crate) changed: Condvar,
     pub(crate) last_hint: Mutex<Option<String>>,
-    /// Types of hints that nothing is known about, and wrong keys in the store: told once.
-    pub(crate) told: Mutex<BTreeSet<String>>,
+    pub(crate) told: Arc<Told>,
     pub(crate) stopped: AtomicBool,
     back: Mutex<ReadsBack>,
     pub(crate) statistics: Arc<Statistics>,
-    pub(crate) notice: Notice,
 }
 
 /// Locks; what the mutexes here guard is whole at any time.
@@ -65,7 +59,7 @@ impl Inner {
         vault: Arc<Vault>,
         fetcher: Option<Fetcher>,
         statistics: Arc<Statistics>,
-        notice: Notice,
+        told: Arc<Told>,
     ) -> Self {
         Self {
             locals,
@@ -74,11 +68,10 @@ impl Inner {
             jobs: Mutex::default(),
             changed: Condvar::new(),
             last_hint: Mutex::default(),
-            told: Mutex::default(),
+            told,
             stopped: AtomicBool::new(false),
             back: Mutex::default(),
             statistics,
-            notice,
         }
     }
 
@@ -88,7 +81,7 @@ impl Inner {
             // Another host may be about to store the rest.
             Err(StoreError::Unchecked { .. }) => Ok(None),
             Err(error) if error.is_damage() => {
-                self.tell_once(format!("{error}; it is fetched again"));
+                self.told.damage(&error);
                 Ok(None)
             }
             other => other,
@@ -97,15 +90,6 @@ impl Inner {
 
     pub(crate) fn last_hint(&self) -> Option<String> {
         lock(&self.last_hint).clone()
-    }
-
-    pub(crate) fn tell_once(&self, words: String) {
-        let mut told = lock(&self.told);
-        // A program that sends nonsense without end is told of its first pieces only.
-        if told.len() < MOST_TOLD && told.insert(words.clone()) {
-            drop(told);
-            (self.notice)(&words);
-        }
     }
 
     /// Gets a key that is missing, by way of hints.
@@ -167,7 +151,7 @@ impl Inner {
         let hint = hint.unwrap_or_default();
         let error = error.unwrap_or_else(|| "no answer yet".to_owned());
         let seconds = waiting.as_secs();
-        (self.notice)(&format!(
+        (self.told.notice)(&format!(
             "waiting for pre-image {key} ({kind}) for {seconds} s, hint `{hint}`: {error}; \
              trying on"
         ));
@@ -240,7 +224,7 @@ impl Inner {
             }
             failures += 1;
             if failures == 1 {
-                (self.notice)(&format!("{fault}; trying on"));
+                (self.told.notice)(&format!("{fault}; trying on"));
             }
             tokio::time::sleep(wait_after(failures)).await;
         }

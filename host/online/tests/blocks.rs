@@ -4,12 +4,14 @@ mod common;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope, TxLegacy};
 use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{B256, Bytes, Signature, U256, keccak256};
 use alloy_trie::root::ordered_trie_root_encoded;
+use carronade_host::Store as _;
 use carronade_online::SourceError;
 use carronade_program::key::PreimageKey;
 use common::{Answer, Nodes, header, hex, hint, host, host_from};
@@ -66,6 +68,24 @@ fn a_header_comes_from_the_node_once() {
     let images = summary.preimages["keccak256"];
     assert_eq!((images.served, images.fetched), (2, 1));
     assert_eq!(summary.requests["L1 node debug_getRawHeader"].calls, 1);
+}
+
+#[test]
+fn what_is_damaged_is_told_though_replaced_before_it_is_asked_for() {
+    let (_, hash, rlp) = header(7, |_| {});
+    let answer = hex(&rlp);
+    let nodes = Nodes::start(move |_, method, _, _| match method {
+        "debug_getRawHeader" => answer.clone().into(),
+        _ => Answer::Status(404),
+    });
+    let host = host(&nodes);
+    let key = PreimageKey::keccak256(hash.0);
+    host.store.put(key.as_bytes(), b"damaged").unwrap();
+    host.hint("l1-block-header", hash.as_slice());
+    while host.store.get(key.as_bytes()).unwrap().as_ref() != Some(&rlp) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(host.has_told(&[&key.to_string(), "it is fetched again"]));
 }
 
 #[test]
