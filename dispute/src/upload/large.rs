@@ -5,8 +5,11 @@
 //! the hash of the sponge's state. Blocks and claims are leaves of a tree; anybody can show
 //! one of them wrong until the challenge period is over, then the uploader squeezes.
 
+mod tree;
+
 use alloy_primitives::{Address, B256, U256, keccak256};
-use keccak::Keccak;
+
+pub use tree::{BlockTree, Challenge, Leaf, Transition};
 
 /// Bytes that the sponge absorbs at a time.
 pub const BLOCK_BYTES: usize = 136;
@@ -43,30 +46,6 @@ pub struct AddLeaves {
     pub finalize: bool,
 }
 
-/// A leaf of the tree, and its branch from the bottom up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leaf {
-    /// The block.
-    pub input: [u8; BLOCK_BYTES],
-    /// Its number.
-    pub index: usize,
-    /// The hash of the sponge's state after it.
-    pub state_commitment: B256,
-    /// The neighbours on the way to the root.
-    pub branch: [B256; TREE_DEPTH],
-}
-
-/// The call of `squeezeLPP`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Squeeze {
-    /// The sponge's state before the last block.
-    pub state_matrix: StateMatrix,
-    /// The last block but one.
-    pub pre: Leaf,
-    /// The last block.
-    pub post: Leaf,
-}
-
 impl LargePreimage {
     /// The size to claim in `initLPP`, in bytes.
     #[must_use]
@@ -89,8 +68,8 @@ impl LargePreimage {
     /// kept for the next call where they would be cut.
     #[must_use]
     pub fn calls(&self, blocks_added: usize) -> Vec<AddLeaves> {
-        let blocks = self.blocks();
-        let commitments: Vec<B256> = states(&blocks).iter().map(commitment).collect();
+        let tree = self.tree();
+        let (blocks, commitments) = (tree.blocks(), tree.state_commitments());
         let mut calls = Vec::new();
         let mut start = blocks_added;
         while start < blocks.len() {
@@ -125,99 +104,27 @@ impl LargePreimage {
 
     /// What finishes the upload; none for a pre-image of one block, which is not large.
     #[must_use]
-    pub fn squeeze(&self) -> Option<Squeeze> {
-        let blocks = self.blocks();
-        let states = states(&blocks);
-        let last = blocks.len() - 1;
-        let pre = last.checked_sub(1)?;
-        Some(Squeeze {
-            state_matrix: states[pre],
-            pre: leaf(&blocks, &states, pre),
-            post: leaf(&blocks, &states, last),
-        })
+    pub fn squeeze(&self) -> Option<Transition> {
+        let tree = self.tree();
+        tree.transition(tree.blocks().len() - 1)
     }
 
-    /// A block with its branch, to challenge with; none if there is no such block.
+    /// The tree of its blocks.
     #[must_use]
-    pub fn leaf(&self, index: usize) -> Option<Leaf> {
-        let blocks = self.blocks();
-        (index < blocks.len()).then(|| leaf(&blocks, &states(&blocks), index))
-    }
-
-    /// The padded pre-image.
-    fn blocks(&self) -> Vec<[u8; BLOCK_BYTES]> {
-        let mut padded = self.preimage.clone();
-        padded.push(1);
-        padded.resize(padded.len().next_multiple_of(BLOCK_BYTES), 0);
-        if let Some(last) = padded.last_mut() {
-            *last |= 0x80;
-        }
-        padded.as_chunks().0.to_vec()
+    pub fn tree(&self) -> BlockTree {
+        BlockTree::honest(padded(&self.preimage))
     }
 }
 
-/// The sponge's state after each block.
-fn states(blocks: &[[u8; BLOCK_BYTES]]) -> Vec<StateMatrix> {
-    let mut state = [0; 25];
-    let mut states = Vec::with_capacity(blocks.len());
-    Keccak::new().with_f1600(|f1600| {
-        for block in blocks {
-            for (lane, bytes) in state.iter_mut().zip(block.as_chunks::<8>().0) {
-                *lane ^= u64::from_le_bytes(*bytes);
-            }
-            f1600(&mut state);
-            states.push(state);
-        }
-    });
-    states
-}
-
-/// The hash of a state: its 25 lanes as words (`abi.encode`).
-fn commitment(state: &StateMatrix) -> B256 {
-    let words: Vec<[u8; 32]> = state
-        .iter()
-        .map(|&lane| U256::from(lane).to_be_bytes())
-        .collect();
-    keccak256(words.concat())
-}
-
-fn leaf_hash(block: &[u8; BLOCK_BYTES], index: usize, commitment: B256) -> B256 {
-    let index = U256::from(index).to_be_bytes::<32>();
-    keccak256([&block[..], &index, commitment.as_slice()].concat())
-}
-
-fn leaf(blocks: &[[u8; BLOCK_BYTES]], states: &[StateMatrix], index: usize) -> Leaf {
-    let hashes = blocks
-        .iter()
-        .zip(states)
-        .enumerate()
-        .map(|(at, (block, state))| leaf_hash(block, at, commitment(state)))
-        .collect();
-    Leaf {
-        input: blocks[index],
-        index,
-        state_commitment: commitment(&states[index]),
-        branch: branch(hashes, index),
+/// Whole blocks of an input behind which nothing follows.
+fn padded(input: &[u8]) -> Vec<[u8; BLOCK_BYTES]> {
+    let mut padded = input.to_vec();
+    padded.push(1);
+    padded.resize(padded.len().next_multiple_of(BLOCK_BYTES), 0);
+    if let Some(last) = padded.last_mut() {
+        *last |= 0x80;
     }
-}
-
-/// The neighbours of a leaf on the way up; leaves that are missing are zero.
-fn branch(mut level: Vec<B256>, mut index: usize) -> [B256; TREE_DEPTH] {
-    let mut zero = B256::ZERO;
-    std::array::from_fn(|_| {
-        let neighbour = level.get(index ^ 1).copied().unwrap_or(zero);
-        level = level
-            .chunks(2)
-            .map(|pair| hash_pair(pair[0], pair.get(1).copied().unwrap_or(zero)))
-            .collect();
-        zero = hash_pair(zero, zero);
-        index /= 2;
-        neighbour
-    })
-}
-
-fn hash_pair(left: B256, right: B256) -> B256 {
-    keccak256([left, right].concat())
+    padded.as_chunks().0.to_vec()
 }
 
 #[cfg(test)]
