@@ -1,8 +1,8 @@
 //! Watches a chain and plays all games of a factory at once.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,16 @@ use alloy_primitives::Address;
 
 use crate::chain::Block;
 use crate::factory::{Factory, Listed};
+use crate::heads::Heads;
+use crate::large::{Oracles, PreimageChallenger};
 use crate::metrics::{count, set};
 use crate::player::{Player, RoundError, Standing, Table};
 use crate::reader::ReadError;
 use crate::rpc::RpcError;
 use crate::sender::SendError;
 
-/// The longest wait without a new block before a game is looked at again, should something have
-/// failed.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// The longest sleep before it is looked whether to stop.
-const TICK: Duration = Duration::from_millis(100);
+pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 /// Games at the end of the factory's list that are looked at each time, since a reorganisation
 /// may have put others in their places.
@@ -41,25 +39,17 @@ pub struct AgentOptions {
     pub poll_interval: Duration,
 }
 
-/// The newest block, for all who wait for one.
-#[derive(Default)]
-struct Watch {
-    head: Mutex<Option<Block>>,
-    changed: Condvar,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What these guard is whole at any time.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Plays all games of a factory.
+/// Plays all games of a factory, and challenges what is put into their oracles.
 pub struct Agent {
     table: Arc<Table>,
     factory: Factory,
     options: AgentOptions,
-    watch: Arc<Watch>,
+    heads: Arc<Heads>,
     stop: Arc<AtomicBool>,
+    /// What games read from.
+    oracles: Arc<Oracles>,
+    /// Who looks at large pre-images.
+    preimages: Option<JoinHandle<()>>,
     games: HashMap<Address, (Listed, JoinHandle<End>)>,
     /// Games in which there is nothing left to do.
     finished: HashSet<Address>,
@@ -84,8 +74,10 @@ impl Agent {
             table,
             factory,
             options,
-            watch: Arc::default(),
+            heads: Arc::new(Heads::new(Arc::clone(&stop))),
             stop,
+            oracles: Arc::default(),
+            preimages: None,
             games: HashMap::new(),
             finished: HashSet::new(),
             read_to: None,
@@ -110,22 +102,23 @@ impl Agent {
             }
             pause(self.options.poll_interval, &self.stop);
         }
-        self.watch.changed.notify_all();
+        // A thread that panicked has said so.
         for (_, (_, game)) in self.games.drain() {
-            // A thread that panicked has said so.
             let _ = game.join();
+        }
+        if let Some(preimages) = self.preimages {
+            let _ = preimages.join();
         }
     }
 
     /// One look at the chain.
     fn look(&mut self) -> Result<(), SendError> {
         self.reap();
+        self.challenge_preimages();
         let head = self.table.chain.latest()?;
-        if lock(&self.watch.head).as_ref() != Some(&head) {
+        if self.heads.tell(&head) {
             set(&self.table.metrics.head_block, head.number);
             set(&self.table.metrics.head_timestamp, head.timestamp);
-            *lock(&self.watch.head) = Some(head.clone());
-            self.watch.changed.notify_all();
             self.is_current = false;
         }
         // Whatever fails, the rest is looked after.
@@ -190,8 +183,8 @@ impl Agent {
     fn begin(&mut self, game: Listed) -> bool {
         let seat = Seat {
             table: Arc::clone(&self.table),
-            watch: Arc::clone(&self.watch),
-            stop: Arc::clone(&self.stop),
+            heads: Arc::clone(&self.heads),
+            oracles: Arc::clone(&self.oracles),
             game: game.address,
         };
         let thread = thread::Builder::new().name(format!("game {}", game.index));
@@ -205,6 +198,31 @@ impl Agent {
                 self.table.tell_of(game.address, &words);
                 false
             }
+        }
+    }
+
+    /// Sees to it that large pre-images are looked at.
+    fn challenge_preimages(&mut self) {
+        if let Some(thread) = self.preimages.take_if(|thread| thread.is_finished()) {
+            // It ends by a fault of this program only, or when all is to end.
+            if thread.join().is_err() {
+                (self.table.notice)("the challenger of large pre-images failed; again");
+            }
+        }
+        if self.preimages.is_some() {
+            return;
+        }
+        let challenger = PreimageChallenger::new(
+            Arc::clone(&self.table),
+            self.factory.clone(),
+            self.options.game_types.clone(),
+            Arc::clone(&self.oracles),
+        );
+        let heads = Arc::clone(&self.heads);
+        let thread = thread::Builder::new().name("large pre-images".to_owned());
+        match thread.spawn(move || challenger.run(&heads)) {
+            Ok(handle) => self.preimages = Some(handle),
+            Err(error) => (self.table.notice)(&format!("large pre-images: no thread: {error}")),
         }
     }
 
@@ -240,8 +258,8 @@ impl Agent {
 /// A thread's view of one game.
 struct Seat {
     table: Arc<Table>,
-    watch: Arc<Watch>,
-    stop: Arc<AtomicBool>,
+    heads: Arc<Heads>,
+    oracles: Arc<Oracles>,
     game: Address,
 }
 
@@ -261,7 +279,7 @@ impl Seat {
         let (mut seen, mut told) = (None, None);
         // Since which block there has been nothing to do.
         let mut finished_at = None;
-        while let Some(head) = self.next_block(seen.as_ref(), told.is_some()) {
+        while let Some(head) = self.heads.next(seen.as_ref(), told.is_some()) {
             match self.round(&mut player, &head) {
                 Ok(standing) => {
                     set(&self.table.metrics.round_block, head.number);
@@ -302,27 +320,14 @@ impl Seat {
     fn round(&self, player: &mut Option<Player>, head: &Block) -> Result<Standing, RoundError> {
         let player = match player {
             Some(player) => player,
-            None => player.insert(Player::new(Arc::clone(&self.table), self.game, head)?),
+            None => {
+                let new = Player::new(Arc::clone(&self.table), self.game, head)?;
+                // Not all factories tell of it, and games of before may have others.
+                self.oracles.add(new.facts().oracle);
+                player.insert(new)
+            }
         };
         player.round(head)
-    }
-
-    /// The newest block, once it is another one, or, after a failure, once some time has passed;
-    /// none when the agent is stopped.
-    fn next_block(&self, seen: Option<&Block>, failed: bool) -> Option<Block> {
-        let began = Instant::now();
-        let mut head = lock(&self.watch.head);
-        loop {
-            if self.stop.load(Ordering::Relaxed) {
-                return None;
-            }
-            let is_new = head.is_some() && head.as_ref() != seen;
-            if is_new || (failed && began.elapsed() > PATIENCE) {
-                return head.clone();
-            }
-            let waited = self.watch.changed.wait_timeout(head, TICK);
-            head = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
     }
 }
 

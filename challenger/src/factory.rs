@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolValue;
-use carronade_contracts::abi::DisputeGameFactory as Abi;
+use carronade_contracts::abi::{CannonVM, DisputeGameFactory as Abi};
 
 use crate::chain::{Block, Chain};
 use crate::rpc::RpcError;
@@ -64,6 +64,28 @@ impl Factory {
             address: game.proxy,
         });
         Ok(listed.collect())
+    }
+
+    /// The oracle that new games of a type read from; none if the factory does not tell: it has no
+    /// such type, or is older than arguments (`gameArgs`).
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub fn oracle(&self, at: &Block, game_type: u32) -> Result<Option<Address>, RpcError> {
+        let call = Abi::gameArgsCall {
+            gameType: game_type,
+        };
+        let arguments = match self.chain.view(at, self.address, &call) {
+            Err(error) if error.is_revert() => return Ok(None),
+            other => other?,
+        };
+        // `LibGameArgs.sol`: 32 bytes of the prestate, then the machine.
+        let Some(machine) = arguments.get(32..52) else {
+            return Ok(None);
+        };
+        let machine = Address::from_slice(machine);
+        let oracle = self.chain.view(at, machine, &CannonVM::oracleCall {})?;
+        Ok(Some(oracle))
     }
 
     /// The game about an output root, if there is one.

@@ -61,6 +61,16 @@ metrics! {
     steps: "counter",
     /// Pre-image uploads sent.
     uploads: "counter",
+    /// Number of the newest block at which a look at all large pre-images has ended.
+    large_preimages_block: "gauge",
+    /// Large pre-images, whoever proposes them, that were found to be right.
+    large_preimages_right: "counter",
+    /// Large pre-images that were found to be wrong.
+    large_preimages_wrong: "counter",
+    /// Challenges of large pre-images sent.
+    large_preimages_challenged: "counter",
+    /// Oracles and large pre-images that a look failed at.
+    large_preimage_failures: "counter",
     /// Resolutions sent.
     resolutions: "counter",
     /// Claims of credit sent.

@@ -11,7 +11,7 @@ use crate::Notice;
 use crate::calls;
 use crate::chain::{Block, Chain};
 use crate::metrics::{Metrics, count};
-use crate::reader::{Credit, ReadError, Reader};
+use crate::reader::{Credit, Facts, ReadError, Reader};
 use crate::room::Room;
 use crate::sender::{Request, SendError, Sender};
 use crate::traces::{GameTrace, Traces};
@@ -100,6 +100,12 @@ impl Player {
             told: None,
             ask_again: 0,
         })
+    }
+
+    /// What the game never changes.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        self.reader.facts()
     }
 
     /// One round: reads the game at a block and sends what is due.

@@ -226,6 +226,17 @@ impl Rpc {
 }
 
 impl RpcError {
+    /// Whether a contract refuses the call.
+    #[must_use]
+    pub fn is_revert(&self) -> bool {
+        match self {
+            Self::Refused {
+                message, revert, ..
+            } => revert.is_some() || message.contains("revert"),
+            _ => false,
+        }
+    }
+
     /// Whether the method is not known there.
     #[must_use]
     pub fn is_unknown_method(&self) -> bool {

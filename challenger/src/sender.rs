@@ -321,13 +321,13 @@ impl Sender {
                     gas,
                 }),
             },
-            Err(RpcError::Refused {
-                message, revert, ..
-            }) if revert.is_some() || message.contains("revert") => Err(SendError::Reverts {
-                purpose: request.purpose.clone(),
-                reason: revert.map_or(message, |data| Reason::of(&data).to_string()),
-            }),
-            Err(error) => Err(error.into()),
+            Err(error) => match reason(&error) {
+                Some(reason) => Err(SendError::Reverts {
+                    purpose: request.purpose.clone(),
+                    reason,
+                }),
+                None => Err(error.into()),
+            },
         }
     }
 
@@ -414,6 +414,19 @@ impl Sender {
             }
         }
         Ok(true)
+    }
+}
+
+/// Why a contract refuses a call; none if that is not the error.
+fn reason(error: &RpcError) -> Option<String> {
+    match error {
+        RpcError::Refused {
+            message, revert, ..
+        } if error.is_revert() => Some(match revert {
+            Some(data) => Reason::of(data).to_string(),
+            None => message.clone(),
+        }),
+        _ => None,
     }
 }
 

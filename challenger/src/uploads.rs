@@ -3,12 +3,13 @@
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::SolValue;
-use carronade_contracts::abi::{FaultDisputeGame, Leaf, PreimageOracle as Abi, StateMatrix};
-use carronade_dispute::upload::large::{self, LargePreimage};
+use carronade_contracts::abi::{FaultDisputeGame, PreimageOracle as Abi, StateMatrix};
+use carronade_dispute::upload::large::LargePreimage;
 use carronade_dispute::upload::{OracleData, PreimageSource, Upload, UploadError, upload};
 use carronade_dispute::{Game, GameError};
 
 use crate::chain::{Block, Chain};
+use crate::large::{Progress, leaf};
 use crate::reader::Facts;
 use crate::rpc::RpcError;
 use crate::sender::Request;
@@ -228,41 +229,5 @@ impl Uploader<'_> {
 
     fn call<C: alloy_sol_types::SolCall>(&self, purpose: String, call: &C, value: U256) -> Next {
         Next::Call(Request::new(purpose, self.facts.oracle, call, value))
-    }
-}
-
-fn leaf(leaf: &large::Leaf) -> (Vec<B256>, Leaf) {
-    let told = Leaf {
-        input: leaf.input.to_vec().into(),
-        index: U256::from(leaf.index),
-        stateCommitment: leaf.state_commitment,
-    };
-    (leaf.branch.to_vec(), told)
-}
-
-/// How far a large pre-image is (`LPPMetaData`).
-#[derive(Debug, PartialEq, Eq)]
-struct Progress {
-    timestamp: u64,
-    claimed_size: u32,
-    blocks_processed: u32,
-    countered: bool,
-}
-
-impl From<B256> for Progress {
-    /// From the top: timestamp 64 bits, part offset, claimed size, blocks and bytes processed 32
-    /// bits each, countered 64.
-    fn from(packed: B256) -> Self {
-        let number = |range: std::ops::Range<usize>| {
-            packed[range]
-                .iter()
-                .fold(0, |sum, &byte| sum << 8 | u64::from(byte))
-        };
-        Self {
-            timestamp: number(0..8),
-            claimed_size: number(12..16) as u32,
-            blocks_processed: number(16..20) as u32,
-            countered: number(24..32) != 0,
-        }
     }
 }

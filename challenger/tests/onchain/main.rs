@@ -2,6 +2,7 @@
 //! do to those who play.
 
 mod arena;
+mod preimages;
 mod proxy;
 mod refusals;
 mod trouble;

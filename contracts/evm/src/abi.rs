@@ -75,6 +75,10 @@ sol! {
         function squeezeLPP(address claimant, uint256 uuid, StateMatrix stateMatrix, Leaf preState, bytes32[] preStateProof, Leaf postState, bytes32[] postStateProof) external;
         function proposalCount() external view returns (uint256);
         function MIN_BOND_SIZE() external view returns (uint256);
+        function proposals(uint256 index) external view returns (address claimant, uint256 uuid);
+        function proposalBonds(address claimant, uint256 uuid) external view returns (uint256);
+        function proposalBlocks(address claimant, uint256 uuid, uint256 index) external view returns (uint64);
+        function proposalBlocksLen(address claimant, uint256 uuid) external view returns (uint256);
         function proposalMetadata(address claimant, uint256 uuid) external view returns (bytes32);
         function getTreeRootLPP(address claimant, uint256 uuid) external view returns (bytes32);
     }

@@ -171,7 +171,7 @@ fn the_first_wrong_claim_is_challenged_and_no_right_one() {
         let challenge = tree.challenge().expect("a claim is wrong");
         assert_eq!(challenge.block(), wrong);
         let (before, post) = match challenge {
-            Challenge::First(post) => ([0; 25], post),
+            Challenge::First(post) => ([0; 25], *post),
             Challenge::Later(transition) => {
                 let Transition {
                     state_matrix,

@@ -42,7 +42,7 @@ pub struct Transition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Challenge {
     /// The state after the first block is wrong (`challengeFirstLPP`).
-    First(Leaf),
+    First(Box<Leaf>),
     /// The state after a later block does not follow from the one before (`challengeLPP`).
     Later(Box<Transition>),
 }
@@ -137,7 +137,7 @@ impl BlockTree {
         match self.transition(wrong) {
             // The claim of the block before is right, so its state is what is committed to.
             Some(transition) => Some(Challenge::Later(Box::new(transition))),
-            None => self.leaf(wrong).map(Challenge::First),
+            None => Some(Challenge::First(Box::new(self.leaf(wrong)?))),
         }
     }
 

@@ -1,0 +1,225 @@
+//! Challenges large pre-images of which something wrong is claimed: once such a proposal is
+//! squeezed, a dishonest step may read a pre-image that does not have its hash.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use alloy_primitives::{Address, U256};
+use carronade_contracts::abi::{PreimageOracle as Abi, StateMatrix};
+use carronade_dispute::upload::large::Challenge;
+
+use super::leaves;
+use super::oracle::{Oracle, Proposal, leaf};
+use super::watched::{Entry, Verdict, Watched};
+use crate::chain::Block;
+use crate::factory::Factory;
+use crate::heads::Heads;
+use crate::metrics::{count, set};
+use crate::player::Table;
+use crate::rpc::RpcError;
+use crate::sender::{Request, SendError, Submission};
+
+/// The oracles that games read from.
+#[derive(Default)]
+pub(crate) struct Oracles(Mutex<BTreeSet<Address>>);
+
+impl Oracles {
+    /// Adds one.
+    pub fn add(&self, oracle: Address) {
+        self.lock().insert(oracle);
+    }
+
+    fn all(&self) -> Vec<Address> {
+        self.lock().iter().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<Address>> {
+        // What it guards is whole at any time.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why it is not known whether a proposal is right, or it could not be challenged.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    #[error(transparent)]
+    Send(#[from] SendError),
+    #[error("the logs do not have the leaves of its tree")]
+    Leaves,
+}
+
+/// Looks at all proposals of all oracles that games read from.
+pub(crate) struct PreimageChallenger {
+    table: Arc<Table>,
+    factory: Factory,
+    game_types: Vec<u32>,
+    oracles: Arc<Oracles>,
+    watched: BTreeMap<Address, Watched>,
+    /// Failures of the last look: the same ones are not told each time.
+    told: BTreeSet<String>,
+}
+
+impl PreimageChallenger {
+    /// One for types of games of a factory, and for oracles that are added by others.
+    pub fn new(
+        table: Arc<Table>,
+        factory: Factory,
+        game_types: Vec<u32>,
+        oracles: Arc<Oracles>,
+    ) -> Self {
+        Self {
+            table,
+            factory,
+            game_types,
+            oracles,
+            watched: BTreeMap::new(),
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Works until all are to stop. Failures are told, and end nothing.
+    pub fn run(mut self, heads: &Heads) {
+        let (mut seen, mut failed) = (None, false);
+        while let Some(head) = heads.next(seen.as_ref(), failed) {
+            let failures = self.look(&head);
+            failed = !failures.is_empty();
+            for words in failures.difference(&self.told) {
+                (self.table.notice)(words);
+            }
+            self.told = failures;
+            set(&self.table.metrics.large_preimages_block, head.number);
+            seen = Some(head);
+        }
+    }
+
+    /// One look at everything, and what failed.
+    fn look(&mut self, head: &Block) -> BTreeSet<String> {
+        let mut failures = BTreeSet::new();
+        self.find_oracles(head, &mut failures);
+        for address in self.oracles.all() {
+            let oracle = Oracle {
+                chain: &self.table.chain,
+                at: head,
+                address,
+            };
+            let watched = self.watched.entry(address).or_default();
+            let due = watched.due(&oracle, self.table.sender.confirmations());
+            let due = due.unwrap_or_else(|error| {
+                failures.insert(format!("oracle {address}: {error}"));
+                Vec::new()
+            });
+            for (proposal, entry) in due {
+                if let Err(fault) = self.table.judge(&oracle, proposal, entry) {
+                    let name = name(&oracle, proposal);
+                    failures.insert(format!("{name}: {fault}"));
+                }
+            }
+        }
+        for _ in &failures {
+            count(&self.table.metrics.large_preimage_failures);
+        }
+        failures
+    }
+
+    /// Adds the oracles of games that will be created: a pre-image can be there before them.
+    fn find_oracles(&self, head: &Block, failures: &mut BTreeSet<String>) {
+        for game_type in &self.game_types {
+            match self.factory.oracle(head, *game_type) {
+                Ok(Some(oracle)) => self.oracles.add(oracle),
+                Ok(None) => {}
+                Err(error) => {
+                    failures.insert(format!("games of type {game_type}: {error}"));
+                }
+            }
+        }
+    }
+}
+
+impl Table {
+    /// Finds out whether a proposal is right, unless that is known, and challenges it if not.
+    fn judge(
+        &self,
+        oracle: &Oracle<'_>,
+        proposal: Proposal,
+        entry: &mut Entry,
+    ) -> Result<(), Fault> {
+        let root = oracle.root(proposal)?;
+        let verdict = match entry.verdict(root) {
+            Some(verdict) => verdict,
+            None => {
+                let tree = leaves::tree(oracle, proposal, root)?.ok_or(Fault::Leaves)?;
+                let verdict = match tree.challenge() {
+                    None => {
+                        count(&self.metrics.large_preimages_right);
+                        Verdict::Right
+                    }
+                    Some(challenge) => {
+                        count(&self.metrics.large_preimages_wrong);
+                        let (name, block) = (name(oracle, proposal), challenge.block());
+                        (self.notice)(&format!("{name} is wrong from block {block} on"));
+                        Verdict::Wrong(request(oracle, proposal, &challenge))
+                    }
+                };
+                entry.keep(root, verdict.clone());
+                verdict
+            }
+        };
+        match verdict {
+            Verdict::Right => Ok(()),
+            Verdict::Wrong(request) => self.challenge(request),
+        }
+    }
+
+    fn challenge(&self, request: Request) -> Result<(), Fault> {
+        if let Submission::Sent(_) = self.sender.submit(request)? {
+            count(&self.metrics.large_preimages_challenged);
+        }
+        Ok(())
+    }
+}
+
+fn name(oracle: &Oracle<'_>, proposal: Proposal) -> String {
+    let Proposal { claimant, uuid } = proposal;
+    let oracle = oracle.address;
+    format!("large pre-image {uuid} of {claimant} in oracle {oracle}")
+}
+
+/// The call that shows a proposal to be wrong.
+fn request(oracle: &Oracle<'_>, proposal: Proposal, challenge: &Challenge) -> Request {
+    let Proposal { claimant, uuid } = proposal;
+    let purpose = format!(
+        "{}: challenge block {}",
+        name(oracle, proposal),
+        challenge.block()
+    );
+    match challenge {
+        Challenge::First(post) => {
+            let (proof, post) = leaf(post);
+            let call = Abi::challengeFirstLPPCall {
+                claimant,
+                uuid,
+                postState: post,
+                postStateProof: proof,
+            };
+            Request::new(purpose, oracle.address, &call, U256::ZERO)
+        }
+        Challenge::Later(transition) => {
+            let (pre_proof, pre) = leaf(&transition.pre);
+            let (post_proof, post) = leaf(&transition.post);
+            let call = Abi::challengeLPPCall {
+                claimant,
+                uuid,
+                stateMatrix: StateMatrix {
+                    state: transition.state_matrix,
+                },
+                preState: pre,
+                preStateProof: pre_proof,
+                postState: post,
+                postStateProof: post_proof,
+            };
+            Request::new(purpose, oracle.address, &call, U256::ZERO)
+        }
+    }
+}
