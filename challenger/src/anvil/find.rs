@@ -23,8 +23,9 @@ pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, AnvilError> {
         let mut above = here.ancestors();
         above.find_map(|folder| in_packages(&folder.join(MODULES)))
     };
-    let nowhere = || AnvilError::NotFound(format!("in PATH and {MODULES}: npm ci installs it"));
-    in_path.or_else(in_modules).ok_or_else(nowhere)
+    let nowhere = format!("in PATH and {MODULES}: scripts/anvil.sh installs it");
+    let found = in_path.or_else(in_modules);
+    found.ok_or(AnvilError::NotFound(nowhere))
 }
 
 /// See [`super::Anvil::for_tests`].
