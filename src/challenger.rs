@@ -130,7 +130,7 @@ fn traces(args: &cli::Challenger, desk: &Desk, logger: &Logger) -> Result<NodeTr
             rollup_config,
             l1_config: None,
             interrupted: Arc::new(interrupt::requested),
-            notice: Arc::clone(&desk.notice),
+            notice: desk.notice.of_host(),
         },
         l2_chain_id,
     })

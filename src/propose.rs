@@ -74,12 +74,12 @@ impl Proposer<'_> {
         } = &self.desk;
         let head = chain.latest()?;
         if let Some(game) = factory.find(&head, kind, root, block)? {
-            notice(&format!("block {block} has been claimed by game {game}"));
+            notice.info(&format!("block {block} has been claimed by game {game}"));
             return Ok(());
         }
         let request = factory.create(&head, kind, root, block)?;
         if sender.submit(request)? == Submission::Pending {
-            notice(&format!("the claim of block {block} is under way"));
+            notice.info(&format!("the claim of block {block} is under way"));
         }
         Ok(())
     }
@@ -100,7 +100,7 @@ impl Proposer<'_> {
             }
             let failed = result.err().map(|error| format!("{error:#}; trying on"));
             if let Some(words) = failed.as_ref().filter(|_| failed != told) {
-                (self.desk.notice)(words);
+                self.desk.notice.warn(words);
             }
             told = failed;
             pause(self.desk.poll, &stop);

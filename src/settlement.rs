@@ -6,7 +6,7 @@ use crate::{cli, interrupt, out};
 use alloy_primitives::Address;
 use anyhow::{Context, Result, bail};
 use carronade_challenger::{
-    Block, Chain, Factory, Journal, Metrics, Notice, Rpc, SendOptions, Sender, Wallet,
+    Block, Chain, Factory, Journal, Metrics, Notice, Rpc, SendOptions, Sender, Severity, Wallet,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,7 +111,7 @@ fn sender(
         max_fee: u128::from(args.max_fee_gwei) * 1_000_000_000,
         dry_run: args.dry_run,
     };
-    let (metrics, notice) = (Arc::clone(metrics), Arc::clone(notice));
+    let (metrics, notice) = (Arc::clone(metrics), notice.clone());
     let chain = chain.clone();
     Ok(Sender::new(
         chain, id, wallet, journal, options, metrics, notice,
@@ -122,9 +122,13 @@ fn sender(
 #[must_use]
 pub fn notice(module: &'static str, logger: &Logger) -> Notice {
     let logger = logger.clone();
-    Arc::new(move |words: &str| {
+    Notice::new(move |severity, words| {
+        let level = match severity {
+            Severity::Info => Level::Info,
+            Severity::Warn => Level::Warn,
+        };
         // Nodes' words may hold anything.
         let line = out::one_line(words);
-        logger.log(Level::Info, &line, &[("module", module.into())]);
+        logger.log(level, &line, &[("module", module.into())]);
     })
 }

@@ -8,18 +8,16 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::Address;
 
+use crate::Severity;
 use crate::chain::Block;
 use crate::factory::{Factory, Listed};
-use crate::heads::Heads;
+use crate::heads::{Heads, TICK};
 use crate::large::{Oracles, PreimageChallenger};
 use crate::metrics::{count, set};
 use crate::player::{Player, RoundError, Standing, Table};
 use crate::reader::ReadError;
 use crate::rpc::RpcError;
 use crate::sender::SendError;
-
-/// The longest sleep before it is looked whether to stop.
-pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 /// Games at the end of the factory's list that are looked at each time, since a reorganisation
 /// may have put others in their places.
@@ -95,7 +93,7 @@ impl Agent {
                     count(&self.table.metrics.chain_failures);
                     let words = error.to_string();
                     if self.told.as_ref() != Some(&words) {
-                        (self.table.notice)(&format!("{words}; trying on"));
+                        self.table.notice.warn(&format!("{words}; trying on"));
                         self.told = Some(words);
                     }
                 }
@@ -195,7 +193,7 @@ impl Agent {
             }
             Err(error) => {
                 let words = format!("no thread: {error}");
-                self.table.tell_of(game.address, &words);
+                self.table.tell_of(game.address, Severity::Warn, &words);
                 false
             }
         }
@@ -206,7 +204,8 @@ impl Agent {
         if let Some(thread) = self.preimages.take_if(|thread| thread.is_finished()) {
             // It ends by a fault of this program only, or when all is to end.
             if thread.join().is_err() {
-                (self.table.notice)("the challenger of large pre-images failed; again");
+                let words = "the challenger of large pre-images failed; again";
+                self.table.notice.warn(words);
             }
         }
         if self.preimages.is_some() {
@@ -222,7 +221,10 @@ impl Agent {
         let thread = thread::Builder::new().name("large pre-images".to_owned());
         match thread.spawn(move || challenger.run(&heads)) {
             Ok(handle) => self.preimages = Some(handle),
-            Err(error) => (self.table.notice)(&format!("large pre-images: no thread: {error}")),
+            Err(error) => {
+                let words = format!("large pre-images: no thread: {error}");
+                self.table.notice.warn(&words);
+            }
         }
     }
 
@@ -246,7 +248,8 @@ impl Agent {
                 Ok(End::Gone | End::Stopped) => {}
                 // A fault of this program; a game that nobody plays is lost, so it is played on.
                 Err(_) => {
-                    self.table.tell_of(address, "its player failed; again");
+                    let words = "its player failed; again";
+                    self.table.tell_of(address, Severity::Warn, words);
                     // Without a thread it is found in the list again.
                     self.begin(game);
                 }
@@ -290,14 +293,14 @@ impl Seat {
                         finished_at = None;
                     } else if head.number + 1 >= since + self.table.sender.confirmations() {
                         let words = format!("finished, {:?}", standing.status);
-                        self.table.tell_of(self.game, &words);
+                        self.table.tell_of(self.game, Severity::Info, &words);
                         return End::Finished;
                     }
                 }
                 Err(error) => {
                     if matches!(self.table.chain.has_code(self.game, &head), Ok(false)) {
                         let words = "it is not on the chain any more";
-                        self.table.tell_of(self.game, words);
+                        self.table.tell_of(self.game, Severity::Warn, words);
                         return End::Gone;
                     }
                     count(&self.table.metrics.rounds_failed);
@@ -307,7 +310,7 @@ impl Seat {
                     }
                     let words = error.to_string();
                     if told.as_ref() != Some(&words) {
-                        self.table.tell_of(self.game, &words);
+                        self.table.tell_of(self.game, Severity::Warn, &words);
                     }
                     told = Some(words);
                 }

@@ -14,7 +14,6 @@ use carronade_program::key::PreimageKey;
 use carronade_trace::{Engine, Options, Trace, TraceError};
 
 use crate::host::Host;
-use crate::notice::Notice;
 
 /// Makes a program's first state, as often as it is needed.
 pub type Start = Arc<dyn Fn() -> Result<(State, Memory), OracleError> + Send + Sync>;
@@ -68,7 +67,7 @@ pub struct Program {
     /// Whether to give up what is being executed or waited for.
     pub interrupted: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Who is told what the host has to say.
-    pub notice: Notice,
+    pub notice: carronade_online::Notice,
 }
 
 impl Program {

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::agent::TICK;
 use crate::chain::Block;
+
+/// The longest sleep before it is looked whether to stop.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 /// The longest wait without a new block before there is another try, should something have failed.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -40,7 +40,7 @@ pub use executions::{HostNodes, Program, Start, start_of_elf};
 pub use factory::{Factory, Listed};
 pub use journal::{Journal, JournalError};
 pub use metrics::Metrics;
-pub use notice::Notice;
+pub use notice::{Notice, Severity};
 pub use outputs::{OutputError, OutputNodes, RollupNode};
 pub use player::{Player, RoundError, Standing, Table};
 pub use preimages::StoredPreimages;

@@ -61,7 +61,8 @@ metrics! {
     steps: "counter",
     /// Pre-image uploads sent.
     uploads: "counter",
-    /// Number of the newest block at which a look at all large pre-images has ended.
+    /// Number of the newest block at which a look at all large pre-images has ended, failures
+    /// included.
     large_preimages_block: "gauge",
     /// Large pre-images, whoever proposes them, that were found to be right.
     large_preimages_right: "counter",

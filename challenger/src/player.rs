@@ -7,7 +7,6 @@ use alloy_primitives::Address;
 use carronade_dispute::solver::{Resolution, resolutions};
 use carronade_dispute::{Action, Game, GameStatus, Solver, TraceAccessor as _};
 
-use crate::Notice;
 use crate::calls;
 use crate::chain::{Block, Chain};
 use crate::metrics::{Metrics, count};
@@ -16,6 +15,7 @@ use crate::room::Room;
 use crate::sender::{Request, SendError, Sender};
 use crate::traces::{GameTrace, Traces};
 use crate::uploads::{Next, UploadFault, Uploader};
+use crate::{Notice, Severity};
 
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
@@ -58,10 +58,10 @@ pub struct Table {
 
 impl Table {
     /// Tells something of a game, by its address unless the words have it.
-    pub(crate) fn tell_of(&self, game: Address, words: &str) {
+    pub(crate) fn tell_of(&self, game: Address, severity: Severity, words: &str) {
         match words.contains(&game.to_string()) {
-            true => (self.notice)(words),
-            false => (self.notice)(&format!("game {game}: {words}")),
+            true => self.notice.tell(severity, words),
+            false => self.notice.tell(severity, &format!("game {game}: {words}")),
         }
     }
 }
@@ -138,7 +138,7 @@ impl Player {
             Ok((actions, false)) => (actions, unjudged(game)),
             Err(words) => {
                 count(&self.table.metrics.trace_failures);
-                self.tell_new(words);
+                self.tell_new(Severity::Warn, words);
                 (Vec::new(), unjudged(game))
             }
         };
@@ -150,7 +150,7 @@ impl Player {
             match self.act(game, head, action) {
                 // Somebody was faster, or a clock ran out: the next round sees it.
                 Err(RoundError::Send(error @ SendError::Reverts { .. })) => {
-                    self.tell_new(error.to_string());
+                    self.tell_new(Severity::Warn, error.to_string());
                 }
                 other => result = result.and(other),
             }
@@ -176,16 +176,16 @@ impl Player {
         {
             self.judged = Some(agrees);
             let creation = game.creation();
-            let how = match agrees {
-                true => "right",
+            let (severity, how) = match agrees {
+                true => (Severity::Info, "right"),
                 false => {
                     count(&self.table.metrics.games_disagreed);
-                    "wrong"
+                    (Severity::Warn, "wrong")
                 }
             };
             let (root, block) = (creation.claimed.root, creation.claimed.l2_block);
             let words = format!("the root claim {root} about block {block} is {how}");
-            table.tell_of(self.reader.facts().address, &words);
+            table.tell_of(self.reader.facts().address, severity, &words);
         }
         if plan.actions.is_empty() {
             solver.trace().rest();
@@ -193,7 +193,7 @@ impl Player {
         let is_whole = plan.failure.is_none();
         if let Some(failure) = plan.failure {
             count(&self.table.metrics.trace_failures);
-            self.tell_new(failure);
+            self.tell_new(Severity::Warn, failure);
         }
         Ok((plan.actions, is_whole))
     }
@@ -233,10 +233,11 @@ impl Player {
                     }
                     Next::Call(request) => self.send(request, &metrics.uploads),
                     Next::Wait(until) => {
-                        self.tell_new(format!(
+                        let words = format!(
                             "the pre-image for the step against claim {claim} can be finished \
                              after {until}"
-                        ));
+                        );
+                        self.tell_new(Severity::Info, words);
                         Ok(())
                     }
                 }
@@ -312,10 +313,11 @@ impl Player {
         Ok(())
     }
 
-    /// Tells a failure, unless it is the one told last.
-    fn tell_new(&mut self, words: String) {
+    /// Tells something, unless it is what was told last.
+    fn tell_new(&mut self, severity: Severity, words: String) {
         if self.told.as_ref() != Some(&words) {
-            self.table.tell_of(self.reader.facts().address, &words);
+            self.table
+                .tell_of(self.reader.facts().address, severity, &words);
             self.told = Some(words);
         }
     }

@@ -14,8 +14,11 @@ use tokio::runtime::{Builder, Runtime};
 /// How often a node that does not answer is asked before the question is given up.
 const TRIES: u32 = 4;
 
-/// How long an answer may take.
+/// How long a node may say nothing.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long an answer may take in all: the logs of a block may have many megabytes.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// Calls in one batch: nodes have limits.
 pub(crate) const BATCH: usize = 50;
@@ -92,7 +95,11 @@ impl Rpc {
         let (url, shown) = parse_address(address).map_err(wrong)?;
         // Fails if the process has a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(PATIENCE).build();
+        let http = reqwest::Client::builder()
+            .connect_timeout(PATIENCE)
+            .read_timeout(PATIENCE)
+            .timeout(LONGEST)
+            .build();
         let http = http.map_err(|error| wrong(root_cause(&error)))?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

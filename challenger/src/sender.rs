@@ -22,13 +22,13 @@ use carronade_contracts::revert::Reason;
 use fees::Fees;
 use serde_json::json;
 
-use crate::Notice;
 use crate::agent::pause;
 use crate::chain::{Block, Chain};
 use crate::journal::{Attempt, Journal, JournalError, Sent};
 use crate::metrics::Metrics;
 use crate::rpc::RpcError;
 use crate::wallet::Wallet;
+use crate::{Notice, Severity};
 
 /// The most gas that a transaction may have (EIP-7825).
 const MOST_GAS: u64 = 1 << 24;
@@ -231,10 +231,6 @@ impl Sender {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, words: &str) {
-        (self.notice)(words);
-    }
-
     /// Sends a request, unless one for the same purpose is under way.
     ///
     /// # Errors
@@ -247,7 +243,7 @@ impl Sender {
         let gas = self.estimate(&request)?;
         if self.options.dry_run {
             let words = format!("dry run: would send: {}", request.purpose);
-            self.tell_once(&mut self.queue(), words);
+            self.tell_once(&mut self.queue(), Severity::Info, words);
             return Ok(Submission::Dry);
         }
         let head = self.chain.latest()?;
@@ -287,20 +283,21 @@ impl Sender {
                 return Err(error.into());
             }
             // Whether the node has it is not known: it is looked after.
-            Err(error) => self.tell(&format!("{}: {error}", sent.purpose)),
+            Err(error) => self.notice.warn(&format!("{}: {error}", sent.purpose)),
             Ok(()) => {}
         }
-        self.tell(&format!("{}: transaction {hash}", sent.purpose));
+        let words = format!("{}: transaction {hash}", sent.purpose);
+        self.notice.info(&words);
         queue.sent.insert(nonce, sent);
         Ok(Submission::Sent(hash))
     }
 
-    fn tell_once(&self, queue: &mut Queue, words: String) {
+    fn tell_once(&self, queue: &mut Queue, severity: Severity, words: String) {
         if queue.told.len() >= MOST_TOLD {
             queue.told.clear();
         }
         if queue.told.insert(words.clone()) {
-            self.tell(&words);
+            self.notice.tell(severity, &words);
         }
     }
 
@@ -373,7 +370,8 @@ impl Sender {
     /// long as it is in the journal.
     fn broadcast(&self, queue: &mut Queue, sent: &Sent) {
         if let Err(error) = self.send(sent) {
-            self.tell_once(queue, format!("{}: {error}", sent.purpose));
+            let words = format!("{}: {error}", sent.purpose);
+            self.tell_once(queue, Severity::Warn, words);
         }
     }
 

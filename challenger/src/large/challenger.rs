@@ -8,15 +8,14 @@ use alloy_primitives::{Address, U256};
 use carronade_contracts::abi::{PreimageOracle as Abi, StateMatrix};
 use carronade_dispute::upload::large::Challenge;
 
-use super::leaves;
+use super::leaves::{self, LeavesError};
 use super::oracle::{Oracle, Proposal, leaf};
-use super::watched::{Entry, Verdict, Watched};
+use super::watched::{Due, Watched};
 use crate::chain::Block;
 use crate::factory::Factory;
 use crate::heads::Heads;
 use crate::metrics::{count, set};
 use crate::player::Table;
-use crate::rpc::RpcError;
 use crate::sender::{Request, SendError, Submission};
 
 /// The oracles that games read from.
@@ -43,11 +42,9 @@ impl Oracles {
 #[derive(Debug, thiserror::Error)]
 enum Fault {
     #[error(transparent)]
-    Rpc(#[from] RpcError),
+    Leaves(#[from] LeavesError),
     #[error(transparent)]
     Send(#[from] SendError),
-    #[error("the logs do not have the leaves of its tree")]
-    Leaves,
 }
 
 /// Looks at all proposals of all oracles that games read from.
@@ -83,10 +80,10 @@ impl PreimageChallenger {
     pub fn run(mut self, heads: &Heads) {
         let (mut seen, mut failed) = (None, false);
         while let Some(head) = heads.next(seen.as_ref(), failed) {
-            let failures = self.look(&head);
+            let failures = self.look(&head, heads);
             failed = !failures.is_empty();
             for words in failures.difference(&self.told) {
-                (self.table.notice)(words);
+                self.table.notice.warn(words);
             }
             self.told = failures;
             set(&self.table.metrics.large_preimages_block, head.number);
@@ -95,25 +92,31 @@ impl PreimageChallenger {
     }
 
     /// One look at everything, and what failed.
-    fn look(&mut self, head: &Block) -> BTreeSet<String> {
+    fn look(&mut self, head: &Block, heads: &Heads) -> BTreeSet<String> {
         let mut failures = BTreeSet::new();
         self.find_oracles(head, &mut failures);
         for address in self.oracles.all() {
+            if heads.is_stopped() {
+                break;
+            }
+            let watched = self.watched.entry(address).or_default();
             let oracle = Oracle {
                 chain: &self.table.chain,
                 at: head,
                 address,
             };
-            let watched = self.watched.entry(address).or_default();
             let due = watched.due(&oracle, self.table.sender.confirmations());
             let due = due.unwrap_or_else(|error| {
                 failures.insert(format!("oracle {address}: {error}"));
                 Vec::new()
             });
-            for (proposal, entry) in due {
-                if let Err(fault) = self.table.judge(&oracle, proposal, entry) {
-                    let name = name(&oracle, proposal);
-                    failures.insert(format!("{name}: {fault}"));
+            for mut due in due {
+                if heads.is_stopped() {
+                    return failures;
+                }
+                if let Err(fault) = judge(&self.table, address, &mut due, heads) {
+                    due.entry.pause();
+                    failures.insert(format!("{}: {fault}", name(address, due.proposal)));
                 }
             }
         }
@@ -137,63 +140,60 @@ impl PreimageChallenger {
     }
 }
 
-impl Table {
-    /// Finds out whether a proposal is right, unless that is known, and challenges it if not.
-    fn judge(
-        &self,
-        oracle: &Oracle<'_>,
-        proposal: Proposal,
-        entry: &mut Entry,
-    ) -> Result<(), Fault> {
-        let root = oracle.root(proposal)?;
-        let verdict = match entry.verdict(root) {
-            Some(verdict) => verdict,
-            None => {
-                let tree = leaves::tree(oracle, proposal, root)?.ok_or(Fault::Leaves)?;
-                let verdict = match tree.challenge() {
-                    None => {
-                        count(&self.metrics.large_preimages_right);
-                        Verdict::Right
-                    }
-                    Some(challenge) => {
-                        count(&self.metrics.large_preimages_wrong);
-                        let (name, block) = (name(oracle, proposal), challenge.block());
-                        (self.notice)(&format!("{name} is wrong from block {block} on"));
-                        Verdict::Wrong(request(oracle, proposal, &challenge))
-                    }
-                };
-                entry.keep(root, verdict.clone());
-                verdict
-            }
-        };
-        match verdict {
-            Verdict::Right => Ok(()),
-            Verdict::Wrong(request) => self.challenge(request),
-        }
+/// Finds out whether a proposal is right, unless that is known, and challenges it if not.
+fn judge(table: &Table, oracle: Address, due: &mut Due<'_>, heads: &Heads) -> Result<(), Fault> {
+    if due.entry.verdict(due.root).is_none() {
+        let verdict = verdict(table, oracle, due, heads)?;
+        due.entry.keep(due.root, verdict);
     }
-
-    fn challenge(&self, request: Request) -> Result<(), Fault> {
-        if let Submission::Sent(_) = self.sender.submit(request)? {
-            count(&self.metrics.large_preimages_challenged);
-        }
-        Ok(())
+    let Some(Some(challenge)) = due.entry.verdict(due.root) else {
+        return Ok(());
+    };
+    let request = request(oracle, due.proposal, challenge);
+    if let Submission::Sent(_) = table.sender.submit(request)? {
+        count(&table.metrics.large_preimages_challenged);
     }
+    Ok(())
 }
 
-fn name(oracle: &Oracle<'_>, proposal: Proposal) -> String {
+/// What shows a proposal to be wrong; none if it is right.
+fn verdict(
+    table: &Table,
+    address: Address,
+    due: &Due<'_>,
+    heads: &Heads,
+) -> Result<Option<Challenge>, LeavesError> {
+    // Others may have taken so long that the node has forgotten the state of the block of this look.
+    let newest = table.chain.latest()?;
+    let oracle = Oracle {
+        chain: &table.chain,
+        at: &newest,
+        address,
+    };
+    let tree = leaves::tree(&oracle, due.proposal, due.root, heads)?;
+    let challenge = tree.challenge();
+    match &challenge {
+        None => count(&table.metrics.large_preimages_right),
+        Some(challenge) => {
+            count(&table.metrics.large_preimages_wrong);
+            let (name, block) = (name(address, due.proposal), challenge.block());
+            let words = format!("{name} is wrong from block {block} on");
+            table.notice.warn(&words);
+        }
+    }
+    Ok(challenge)
+}
+
+fn name(oracle: Address, proposal: Proposal) -> String {
     let Proposal { claimant, uuid } = proposal;
-    let oracle = oracle.address;
     format!("large pre-image {uuid} of {claimant} in oracle {oracle}")
 }
 
 /// The call that shows a proposal to be wrong.
-fn request(oracle: &Oracle<'_>, proposal: Proposal, challenge: &Challenge) -> Request {
+fn request(oracle: Address, proposal: Proposal, challenge: &Challenge) -> Request {
     let Proposal { claimant, uuid } = proposal;
-    let purpose = format!(
-        "{}: challenge block {}",
-        name(oracle, proposal),
-        challenge.block()
-    );
+    let (name, block) = (name(oracle, proposal), challenge.block());
+    let purpose = format!("{name}: challenge block {block}");
     match challenge {
         Challenge::First(post) => {
             let (proof, post) = leaf(post);
@@ -203,7 +203,7 @@ fn request(oracle: &Oracle<'_>, proposal: Proposal, challenge: &Challenge) -> Re
                 postState: post,
                 postStateProof: proof,
             };
-            Request::new(purpose, oracle.address, &call, U256::ZERO)
+            Request::new(purpose, oracle, &call, U256::ZERO)
         }
         Challenge::Later(transition) => {
             let (pre_proof, pre) = leaf(&transition.pre);
@@ -219,7 +219,7 @@ fn request(oracle: &Oracle<'_>, proposal: Proposal, challenge: &Challenge) -> Re
                 postState: post,
                 postStateProof: post_proof,
             };
-            Request::new(purpose, oracle.address, &call, U256::ZERO)
+            Request::new(purpose, oracle, &call, U256::ZERO)
         }
     }
 }

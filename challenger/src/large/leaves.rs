@@ -12,10 +12,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::oracle::{Oracle, Proposal};
+use crate::heads::Heads;
 use crate::rpc::RpcError;
-
-/// Blocks whose logs are asked for at once: those of one may have megabytes.
-const BLOCKS_AT_ONCE: usize = 8;
 
 /// A log, as far as it matters here.
 #[derive(Debug, Deserialize)]
@@ -31,30 +29,46 @@ struct Added {
     finalize: bool,
 }
 
-/// The tree of a proposal with a root; none if its leaves are not in the logs, which may be so for
-/// a moment when the chain is reorganised.
+/// Why a tree is not known.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LeavesError {
+    /// The node.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// They come to another root, which may be so for a moment when the chain is reorganised.
+    #[error("the logs do not have the leaves of its tree")]
+    Missing,
+    /// All are to stop.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// The tree of a proposal with a root.
 pub(super) fn tree(
     oracle: &Oracle<'_>,
     proposal: Proposal,
     root: B256,
-) -> Result<Option<BlockTree>, RpcError> {
+    heads: &Heads,
+) -> Result<BlockTree, LeavesError> {
     let mut tree = BlockTree::default();
-    for blocks in oracle.blocks(proposal)?.chunks(BLOCKS_AT_ONCE) {
-        let asked: Vec<Value> = blocks
-            .iter()
-            .map(|at| filter(oracle.address, *at))
-            .collect();
-        let told: Vec<Vec<Log>> = oracle.chain.rpc().ask_all("eth_getLogs", &asked)?;
-        for log in told.iter().flatten() {
-            let Some(added) = added(&log.data, proposal) else {
-                continue;
-            };
+    // One by one: calldata may have megabytes of what is no leaf, and nodes limit what a batch
+    // answers.
+    for block in oracle.blocks(proposal)? {
+        if heads.is_stopped() {
+            return Err(LeavesError::Stopped);
+        }
+        let asked = filter(oracle.address, block);
+        let told: Vec<Log> = oracle.chain.rpc().ask("eth_getLogs", asked)?;
+        for added in told.iter().filter_map(|log| added(&log.data, proposal)) {
             if !tree.add(&added.input, &added.state_commitments, added.finalize) {
-                return Ok(None);
+                return Err(LeavesError::Missing);
             }
         }
     }
-    Ok((tree.root() == root).then_some(tree))
+    match tree.root() == root {
+        true => Ok(tree),
+        false => Err(LeavesError::Missing),
+    }
 }
 
 /// The logs of an oracle in a block.

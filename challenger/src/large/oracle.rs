@@ -1,12 +1,14 @@
 //! What an oracle says of large pre-image proposals at a block.
 
+use std::ops::Range;
+
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall;
 use carronade_contracts::abi::{Leaf, PreimageOracle as Abi};
 use carronade_dispute::upload::large;
 
 use crate::chain::{Block, Chain};
-use crate::rpc::RpcError;
+use crate::rpc::{BATCH, RpcError};
 
 /// Whose large pre-image, and which of theirs (`LargePreimageProposalKeys`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,19 @@ pub(crate) struct Progress {
     pub countered: bool,
 }
 
+/// A proposal at a block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    /// Which it is.
+    pub proposal: Proposal,
+    /// The root of its tree.
+    pub root: B256,
+    /// Whether all its leaves are there.
+    pub is_complete: bool,
+    /// Whether it was shown to be wrong, or squeezed.
+    pub is_over: bool,
+}
+
 /// An oracle at a block.
 pub(crate) struct Oracle<'a> {
     /// The chain.
@@ -48,57 +63,48 @@ impl Oracle<'_> {
     }
 
     /// The proposals at some places of the list.
-    pub fn proposals(&self, indices: &[u64]) -> Result<Vec<Proposal>, RpcError> {
-        let calls = indices.iter().map(|index| Abi::proposalsCall {
+    pub fn read(&self, indices: &[u64]) -> Result<Vec<Reading>, RpcError> {
+        let told = self.view_all(indices.iter().map(|index| Abi::proposalsCall {
             index: U256::from(*index),
+        }))?;
+        let proposals: Vec<Proposal> = told
+            .into_iter()
+            .map(|told| Proposal {
+                claimant: told.claimant,
+                uuid: told.uuid,
+            })
+            .collect();
+        let keys = || proposals.iter().map(|of| (of.claimant, of.uuid));
+        let metadata = keys().map(|(claimant, uuid)| Abi::proposalMetadataCall { claimant, uuid });
+        let metadata = self.view_all(metadata)?;
+        let bonds = keys().map(|(claimant, uuid)| Abi::proposalBondsCall { claimant, uuid });
+        let bonds = self.view_all(bonds)?;
+        let roots = keys().map(|(claimant, uuid)| Abi::getTreeRootLPPCall { claimant, uuid });
+        let roots = self.view_all(roots)?;
+        let all = proposals.iter().zip(metadata).zip(bonds).zip(roots);
+        let readings = all.map(|(((proposal, metadata), bond), root)| {
+            let progress = Progress::from(metadata);
+            Reading {
+                proposal: *proposal,
+                root,
+                is_complete: progress.timestamp != 0,
+                is_over: progress.countered || bond.is_zero(),
+            }
         });
-        let told = self.view_all(calls)?.into_iter();
-        let proposals = told.map(|told| Proposal {
-            claimant: told.claimant,
-            uuid: told.uuid,
-        });
-        Ok(proposals.collect())
-    }
-
-    /// How far each of some proposals is.
-    pub fn progress(&self, proposals: &[Proposal]) -> Result<Vec<Progress>, RpcError> {
-        let calls = proposals.iter().map(|proposal| Abi::proposalMetadataCall {
-            claimant: proposal.claimant,
-            uuid: proposal.uuid,
-        });
-        let told = self.view_all(calls)?.into_iter();
-        Ok(told.map(Progress::from).collect())
-    }
-
-    /// The bond of each of some proposals, in wei: nothing once it is over.
-    pub fn bonds(&self, proposals: &[Proposal]) -> Result<Vec<U256>, RpcError> {
-        self.view_all(proposals.iter().map(|proposal| Abi::proposalBondsCall {
-            claimant: proposal.claimant,
-            uuid: proposal.uuid,
-        }))
-    }
-
-    /// The root of a proposal's tree.
-    pub fn root(&self, proposal: Proposal) -> Result<B256, RpcError> {
-        self.view(&Abi::getTreeRootLPPCall {
-            claimant: proposal.claimant,
-            uuid: proposal.uuid,
-        })
+        Ok(readings.collect())
     }
 
     /// The numbers of the blocks in which a proposal's leaves were added, each once.
     pub fn blocks(&self, proposal: Proposal) -> Result<Vec<u64>, RpcError> {
         let Proposal { claimant, uuid } = proposal;
         let count = self.view(&Abi::proposalBlocksLenCall { claimant, uuid })?;
-        let indices = 0..count.saturating_to::<u64>();
-        let mut blocks = self.view_all(indices.map(|index| Abi::proposalBlocksCall {
-            claimant,
-            uuid,
-            index: U256::from(index),
-        }))?;
-        // They are in order.
-        blocks.dedup();
-        Ok(blocks)
+        distinct(count.saturating_to(), |indices| {
+            self.view_all(indices.map(|index| Abi::proposalBlocksCall {
+                claimant,
+                uuid,
+                index: U256::from(index),
+            }))
+        })
     }
 
     fn view<C: SolCall>(&self, call: &C) -> Result<C::Return, RpcError> {
@@ -111,6 +117,33 @@ impl Oracle<'_> {
     ) -> Result<Vec<C::Return>, RpcError> {
         self.chain.view_all(self.at, self.address, calls)
     }
+}
+
+/// The different numbers of an ascending list of so many, of which ranges can be read. Whoever adds
+/// nothing very often in one block is passed over in strides.
+fn distinct<E>(
+    count: u64,
+    read: impl Fn(Range<u64>) -> Result<Vec<u64>, E>,
+) -> Result<Vec<u64>, E> {
+    let batch = BATCH as u64;
+    let (mut numbers, mut next) = (Vec::new(), 0);
+    while next < count {
+        let end = count.min(next + batch);
+        let some = read(next..end)?;
+        next = end;
+        let (first, last) = (some.first().copied(), some.last().copied());
+        numbers.extend(some);
+        numbers.dedup();
+        let mut stride = batch;
+        while first == last
+            && count - next > stride
+            && read(next + stride..next + stride + 1)?.first().copied() == last
+        {
+            next += stride;
+            stride *= 2;
+        }
+    }
+    Ok(numbers)
 }
 
 impl From<B256> for Progress {
@@ -139,4 +172,55 @@ pub(crate) fn leaf(leaf: &large::Leaf) -> (Vec<B256>, Leaf) {
         stateCommitment: leaf.state_commitment,
     };
     (leaf.branch.to_vec(), told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::convert::Infallible;
+
+    /// The different numbers of a list, and how many ranges were read for them.
+    fn numbers(list: &[u64]) -> (Vec<u64>, usize) {
+        let reads = Cell::new(0);
+        let read = |range: Range<u64>| {
+            reads.set(reads.get() + 1);
+            Ok::<_, Infallible>(list[range.start as usize..range.end as usize].to_vec())
+        };
+        let Ok(numbers) = distinct(list.len() as u64, read);
+        (numbers, reads.get())
+    }
+
+    #[test]
+    fn numbers_that_repeat_are_told_once_and_none_is_passed_over() {
+        // Runs of many lengths, around those of batches and strides.
+        for lengths in [
+            &[][..],
+            &[1],
+            &[1, 1, 1],
+            &[49, 1, 2],
+            &[50, 1],
+            &[51, 49, 100],
+            &[100, 1, 100, 1],
+            &[149, 2, 151, 1, 99],
+            &[1000, 1, 1, 1, 1000, 3, 400],
+            &[10_000, 1, 12_345],
+        ] {
+            let runs = lengths.iter().zip((7_u64..).step_by(3));
+            let list: Vec<u64> = runs
+                .flat_map(|(&length, number)| std::iter::repeat_n(number, length))
+                .collect();
+            let mut expected = list.clone();
+            expected.dedup();
+            assert_eq!(numbers(&list).0, expected, "{lengths:?}");
+        }
+    }
+
+    #[test]
+    fn a_million_calls_in_one_block_are_few_questions() {
+        let list = [vec![5; 1_000_000], vec![6; 3]].concat();
+        let (numbers, reads) = numbers(&list);
+        assert_eq!(numbers, [5, 6]);
+        assert!(reads < 200, "{reads}");
+    }
 }

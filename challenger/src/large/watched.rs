@@ -1,15 +1,22 @@
 //! Which proposals of an oracle are still to be looked at.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
+use carronade_dispute::upload::large::Challenge;
 
-use super::oracle::{Oracle, Proposal};
+use super::oracle::{Oracle, Proposal, Reading};
 use crate::rpc::RpcError;
-use crate::sender::Request;
 
 /// New proposals that are read from the list at one look.
-const AT_ONCE: u64 = 1_000;
+const AT_ONCE: u64 = 10_000;
+
+/// How long a proposal is left alone after it has failed once; doubled with each failure.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest that one is left alone.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// The proposals of an oracle that can still change, by their places in its list.
 #[derive(Default)]
@@ -24,65 +31,82 @@ pub(super) struct Watched {
 pub(super) struct Entry {
     /// The block at which it was first seen to be over.
     over_since: Option<u64>,
-    /// What is known of it, if its tree has a root.
-    verdict: Option<(B256, Verdict)>,
+    /// What shows it to be wrong, if anything does, and the root of the tree of which that is so.
+    verdict: Option<(B256, Option<Challenge>)>,
+    /// How often it has failed, and until when it is left alone.
+    failures: Option<(u32, Instant)>,
 }
 
-/// What is known of a proposal.
-#[derive(Clone)]
-pub(super) enum Verdict {
-    /// All its claims are right.
-    Right,
-    /// What shows that one is wrong.
-    Wrong(Request),
+/// A proposal to be looked at.
+pub(super) struct Due<'a> {
+    /// The proposal.
+    pub proposal: Proposal,
+    /// The root of its tree.
+    pub root: B256,
+    /// What is known of it.
+    pub entry: &'a mut Entry,
 }
 
 impl Entry {
-    /// What is known of it, if its tree has this root.
-    pub fn verdict(&self, root: B256) -> Option<Verdict> {
+    /// What shows it to be wrong, or that nothing does, if that is known of its tree with a root.
+    pub fn verdict(&self, root: B256) -> Option<&Option<Challenge>> {
         let known = self.verdict.as_ref().filter(|known| known.0 == root);
-        known.map(|known| known.1.clone())
+        known.map(|known| &known.1)
     }
 
-    /// Keeps what is known of it with this root.
-    pub fn keep(&mut self, root: B256, verdict: Verdict) {
+    /// Keeps what is known of its tree with a root.
+    pub fn keep(&mut self, root: B256, verdict: Option<Challenge>) {
         self.verdict = Some((root, verdict));
+        self.failures = None;
+    }
+
+    /// Leaves it alone for some time, so that others come first.
+    pub fn pause(&mut self) {
+        let failures = self.failures.map_or(0, |(failures, _)| failures);
+        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures));
+        let until = Instant::now() + pause.min(LONGEST_PAUSE);
+        self.failures = Some((failures.saturating_add(1), until));
+    }
+
+    /// Whether it is left alone now.
+    fn is_paused(&self) -> bool {
+        self.failures
+            .is_some_and(|(_, until)| Instant::now() < until)
+    }
+
+    fn failures(&self) -> u32 {
+        self.failures.map_or(0, |(failures, _)| failures)
     }
 }
 
 impl Watched {
-    /// The proposals that are complete and not over, at an oracle's block. One that has been over
-    /// for so many blocks is not looked at any more.
+    /// The proposals that are complete and not over, at an oracle's block, those that have failed
+    /// behind the others. One that is over for so many blocks is not looked at any more.
     pub fn due(
         &mut self,
         oracle: &Oracle<'_>,
         confirmations: u64,
-    ) -> Result<Vec<(Proposal, &mut Entry)>, RpcError> {
-        let height = oracle.at.number;
-        let is_buried = |since: u64| height + 1 >= since.saturating_add(confirmations);
-        self.open
-            .retain(|_, entry| !entry.over_since.is_some_and(is_buried));
+    ) -> Result<Vec<Due<'_>>, RpcError> {
         self.follow(oracle.count()?);
         let indices: Vec<u64> = self.open.keys().copied().collect();
         // A reorganisation may have put another one in its place.
-        let proposals = oracle.proposals(&indices)?;
-        let progress = oracle.progress(&proposals)?;
-        let bonds = oracle.bonds(&proposals)?;
-        let mut states = proposals.into_iter().zip(progress).zip(bonds);
-        let mut due = Vec::new();
-        for entry in self.open.values_mut() {
-            let Some(((proposal, progress), bond)) = states.next() else {
-                break;
-            };
-            if progress.countered || bond.is_zero() {
-                entry.over_since.get_or_insert(height);
-                continue;
-            }
-            entry.over_since = None;
-            if progress.timestamp != 0 {
-                due.push((proposal, entry));
-            }
-        }
+        let readings = oracle.read(&indices)?;
+        let is_over: Vec<bool> = readings.iter().map(|reading| reading.is_over).collect();
+        let mut readings: BTreeMap<u64, Reading> = indices.into_iter().zip(readings).collect();
+        readings.retain(|_, reading| reading.is_complete && !reading.is_over);
+        self.note(&is_over, oracle.at.number, confirmations);
+        let ready = self.open.iter_mut().filter(|(_, entry)| !entry.is_paused());
+        let mut due: Vec<Due<'_>> = ready
+            .filter_map(|(index, entry)| {
+                let Reading { proposal, root, .. } = readings.remove(index)?;
+                Some(Due {
+                    proposal,
+                    root,
+                    entry,
+                })
+            })
+            .collect();
+        due.sort_by_key(|due| due.entry.failures());
         Ok(due)
     }
 
@@ -94,5 +118,59 @@ impl Watched {
             self.open.entry(index).or_default();
         }
         self.read_to = to;
+    }
+
+    /// Notes which proposals are over at a block, and forgets those that have been for long enough:
+    /// a reorganisation may bring others back.
+    fn note(&mut self, is_over: &[bool], height: u64, confirmations: u64) {
+        let mut is_over = is_over.iter();
+        self.open.retain(|_, entry| {
+            if is_over.next() != Some(&true) {
+                entry.over_since = None;
+                return true;
+            }
+            let since = *entry.over_since.get_or_insert(height);
+            height.saturating_add(1) < since.saturating_add(confirmations)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_over_is_forgotten_once_it_is_buried() {
+        let mut watched = Watched::default();
+        watched.follow(2);
+        watched.note(&[true, false], 100, 3);
+        // A reorganisation brings it back; that it was over before does not count.
+        watched.note(&[false, false], 110, 3);
+        watched.note(&[true, false], 111, 3);
+        watched.note(&[true, false], 112, 3);
+        assert_eq!(watched.open.len(), 2);
+        watched.note(&[true, false], 113, 3);
+        assert_eq!(watched.open.keys().collect::<Vec<_>>(), [&1]);
+        // It does not come back, others do.
+        watched.follow(3);
+        assert_eq!(watched.open.keys().collect::<Vec<_>>(), [&1, &2]);
+        watched.follow(1);
+        watched.follow(2);
+        assert_eq!(watched.open.keys().collect::<Vec<_>>(), [&1]);
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_limit() {
+        let mut entry = Entry::default();
+        assert!(!entry.is_paused());
+        for _ in 0..40 {
+            entry.pause();
+            assert!(entry.is_paused());
+        }
+        let (failures, until) = entry.failures.expect("it has failed");
+        assert_eq!(failures, 40);
+        assert!(until <= Instant::now() + LONGEST_PAUSE);
+        entry.keep(B256::ZERO, None);
+        assert!(!entry.is_paused());
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::fees::Fees;
 use super::{Queue, SendError, Sender, now};
+use crate::Severity;
 use crate::chain::Block;
 use crate::journal::{Mined, Sent};
 use crate::metrics::count;
@@ -53,7 +54,8 @@ impl Sender {
         if block.hash != mined.hash {
             count(&self.metrics.transactions_reorganised);
             let words = "a reorganisation took it out of block";
-            self.tell(&format!("{}: {words} {}", sent.purpose, mined.number));
+            let words = format!("{}: {words} {}", sent.purpose, mined.number);
+            self.notice.warn(&words);
             sent.mined = None;
             self.broadcast(queue, &sent);
             return self.keep(queue, nonce, sent);
@@ -83,14 +85,12 @@ impl Sender {
     ) -> Result<(), SendError> {
         let used = self.chain.nonce(self.account(), head)?;
         if let Some(mined) = self.receipt(used > nonce, &sent)? {
-            let how = match mined.success {
-                true => "done",
-                false => "reverted",
+            let (severity, how) = match mined.success {
+                true => (Severity::Info, "done"),
+                false => (Severity::Warn, "reverted"),
             };
-            self.tell(&format!(
-                "{}: {how} in block {}",
-                sent.purpose, mined.number
-            ));
+            let words = format!("{}: {how} in block {}", sent.purpose, mined.number);
+            self.notice.tell(severity, &words);
             sent.mined = Some(mined);
             sent.lost_since = None;
             return self.keep(queue, nonce, sent);
@@ -139,7 +139,7 @@ impl Sender {
             return self.keep(queue, nonce, sent);
         }
         count(&self.metrics.transactions_lost);
-        self.tell(&format!("{}: {why}", sent.purpose));
+        self.notice.warn(&format!("{}: {why}", sent.purpose));
         self.forget(queue, nonce)
     }
 
@@ -161,13 +161,14 @@ impl Sender {
         let suggested = Fees::suggested(&self.chain, head)?;
         let Some(fees) = suggested.in_place_of(older, self.options.max_fee) else {
             let words = "no block takes it, and a higher fee would be too much";
-            self.tell_once(queue, format!("{}: {words}", sent.purpose));
+            let words = format!("{}: {words}", sent.purpose);
+            self.tell_once(queue, Severity::Warn, words);
             self.broadcast(queue, &sent);
             return Ok(());
         };
         let attempt = self.sign(nonce, &sent, fees)?;
         count(&self.metrics.transactions_bumped);
-        self.tell(&format!(
+        self.notice.info(&format!(
             "{}: no block takes it; again with a higher fee: transaction {}",
             sent.purpose, attempt.hash
         ));
@@ -204,7 +205,7 @@ impl Sender {
                 Some(why) => {
                     count(&self.metrics.wrong_answers);
                     let wrong = self.chain.rpc().wrong("eth_getTransactionReceipt", why);
-                    self.tell(&format!("{}: {wrong}", sent.purpose));
+                    self.notice.warn(&format!("{}: {wrong}", sent.purpose));
                 }
             }
         }

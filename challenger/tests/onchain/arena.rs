@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use alloy_primitives::{Address, B256, U64, address};
 use carronade_challenger::{
     Agent, AgentOptions, Anvil, AnvilOptions, Chain, Factory, Journal, Metrics, Notice, Program,
-    QuickChain, QuickTraces, Reader, Request, Room, Rpc, SendError, SendOptions, Sender,
+    QuickChain, QuickTraces, Reader, Request, Room, Rpc, SendError, SendOptions, Sender, Severity,
     Submission, Table, Unlocked, Wallet, start_of_elf,
 };
 use carronade_contracts::deployment::{CANNON, Deployment, Parameters};
@@ -36,7 +36,7 @@ pub struct Arena {
     pub parameters: Parameters,
     pub owner: Unlocked,
     pub folder: TempDir,
-    told: Arc<Mutex<Vec<String>>>,
+    told: Arc<Mutex<Vec<(Severity, String)>>>,
 }
 
 pub fn small_chain() -> QuickChain {
@@ -119,18 +119,30 @@ impl Arena {
 
     fn notice(&self) -> Notice {
         let told = Arc::clone(&self.told);
-        Arc::new(move |words: &str| told.lock().expect("whole").push(words.to_owned()))
+        Notice::new(move |severity, words| {
+            let mut told = told.lock().expect("whole");
+            told.push((severity, words.to_owned()));
+        })
     }
 
-    /// Whether a line with all these words was told.
+    /// Whether a line of normal work with all these words was told.
     pub fn has_told(&self, words: &[&str]) -> bool {
+        self.has_said(Severity::Info, words)
+    }
+
+    /// Whether a warning with all these words was told.
+    pub fn has_warned(&self, words: &[&str]) -> bool {
+        self.has_said(Severity::Warn, words)
+    }
+
+    fn has_said(&self, severity: Severity, words: &[&str]) -> bool {
         let told = self.told.lock().expect("whole");
         told.iter()
-            .any(|line| words.iter().all(|word| line.contains(word)))
+            .any(|(of, line)| *of == severity && words.iter().all(|word| line.contains(word)))
     }
 
     pub fn all_told(&self) -> String {
-        self.told.lock().expect("whole").join("\n")
+        format!("{:#?}", self.told.lock().expect("whole"))
     }
 
     /// Sends for anvil's second account, through a node at an address.
@@ -174,7 +186,7 @@ impl Arena {
     }
 
     /// The verifier, with checkpoints in a folder of the arena's.
-    pub fn program(&self, folder: &str, notice: Notice) -> Program {
+    pub fn program(&self, folder: &str, notice: carronade_online::Notice) -> Program {
         let (start, prestate) = verifier();
         let place = self.folder.path().join(folder);
         let place = place.to_str().expect("a path");
@@ -197,7 +209,7 @@ impl Arena {
     /// Lets the honest agent play through a node at an address.
     pub fn play(&self, url: &str, options: SendOptions) -> Playing {
         let metrics: Arc<Metrics> = Arc::default();
-        let program = self.program("checkpoints", self.notice());
+        let program = self.program("checkpoints", self.notice().of_host());
         let sender = self.sender(url, options, &metrics);
         let chain = Chain::new(Rpc::new("L1 node", url).expect("an address"));
         let table = Table {

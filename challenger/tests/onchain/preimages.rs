@@ -154,7 +154,7 @@ fn wrong_ones_are_challenged_and_right_ones_left_alone() {
         "in oracle",
         "is wrong from block 500 on",
     ];
-    assert!(arena.has_told(&words), "{}", arena.all_told());
+    assert!(arena.has_warned(&words), "{}", arena.all_told());
     drop(playing);
     // Their bonds are the agent's.
     let after = arena
@@ -182,6 +182,66 @@ fn another_one_in_its_place_after_a_reorganisation_is_looked_at_too() {
 }
 
 #[test]
+fn the_same_tree_in_its_place_is_challenged_under_its_own_number() {
+    let mut arena = Arena::new();
+    let before = arena.ask("evm_snapshot", json!([]));
+    propose(&arena, 1, Some(7));
+    let proxy = Proxy::new(arena.anvil.url(), |_, _| Answer::Pass);
+    let playing = arena.play(&proxy.url, SendOptions::default());
+    until("it is challenged", || is_countered(&mut arena, 1));
+    until_looked_at(&arena, &playing.metrics);
+    // There is no moment at which the agent can see that the first one is gone.
+    proxy.change(|_, _| Answer::Down);
+    assert_eq!(arena.ask("evm_revert", json!([before])), json!(true));
+    arena.ask("anvil_mine", json!(["0x1", "0x5"]));
+    propose(&arena, 2, Some(7));
+    proxy.change(|_, _| Answer::Pass);
+    until("the other is challenged", || {
+        arena.ask("anvil_mine", json!(["0x1", "0x1"]));
+        is_countered(&mut arena, 2)
+    });
+    assert_eq!(value(&playing.metrics.large_preimages_wrong), 1);
+}
+
+#[test]
+fn calls_with_nothing_or_with_much_beside_their_leaves_hold_up_nothing() {
+    let mut arena = Arena::new();
+    begin(&arena, 1);
+    let nothing = AddLeaves {
+        start_block: 0,
+        input: Vec::new(),
+        state_commitments: Vec::new(),
+        finalize: false,
+    };
+    // Many in one block, and then some blocks with one each.
+    arena.mine_at_once(false);
+    for _ in 0..200 {
+        let call = json!([{
+            "from": arena.owner.account(),
+            "to": arena.at.oracle,
+            "data": evenly(1, &nothing),
+            "gas": "0x186a0",
+        }]);
+        arena.ask("eth_sendTransaction", call);
+    }
+    arena.ask("anvil_mine", json!(["0x1", "0x1"]));
+    arena.mine_at_once(true);
+    // Behind the arguments there may be anything.
+    let padded = [evenly(1, &nothing).to_vec(), vec![0xab; 60_000]].concat();
+    add(&arena, std::iter::repeat_n(Bytes::from(padded), 20));
+    add(&arena, calls(Some(11)).iter().map(|call| evenly(1, call)));
+    // A node for which the answers to such questions are too large for a batch.
+    let script = |method: &str, params: &Value| match method {
+        "batch" if params[0]["method"] == json!("eth_getLogs") => Answer::Down,
+        _ => Answer::Pass,
+    };
+    let proxy = Proxy::new(arena.anvil.url(), script);
+    let playing = arena.play(&proxy.url, SendOptions::default());
+    until("it is challenged", || is_countered(&mut arena, 1));
+    assert_eq!(value(&playing.metrics.large_preimage_failures), 0);
+}
+
+#[test]
 fn logs_are_not_believed_and_asked_for_again() {
     let mut arena = Arena::new();
     propose(&arena, 1, Some(3));
@@ -200,14 +260,17 @@ fn logs_are_not_believed_and_asked_for_again() {
         "large pre-image 1 of",
         "the logs do not have the leaves of its tree",
     ];
-    until("it is told", || arena.has_told(&words));
+    until("it is told", || arena.has_warned(&words));
     assert!(value(&playing.metrics.large_preimage_failures) > 0);
     // It does not hold up others.
     propose(&arena, 2, Some(9));
     until("the other is challenged", || is_countered(&mut arena, 2));
     assert!(!is_countered(&mut arena, 1));
     proxy.change(|_, _| Answer::Pass);
-    until("it is challenged", || is_countered(&mut arena, 1));
+    until("it is challenged", || {
+        arena.ask("anvil_mine", json!(["0x1", "0x1"]));
+        is_countered(&mut arena, 1)
+    });
 }
 
 #[test]

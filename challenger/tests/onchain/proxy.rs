@@ -23,7 +23,8 @@ pub enum Answer {
     Down,
 }
 
-/// Says what to do with a call, by method and parameters.
+/// Says what to do with a call, by method and parameters. Before the calls of a batch it is asked
+/// about a method `batch`, whose parameters they are: it may be down for that.
 pub type Script = Box<dyn FnMut(&str, &Value) -> Answer + Send>;
 
 struct Shared {
@@ -74,6 +75,12 @@ async fn pass(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         one => vec![one.clone()],
     };
     let mut answers = Vec::new();
+    if request.is_array() {
+        let answer = (shared.script.lock().expect("whole"))("batch", &request);
+        if matches!(answer, Answer::Down) {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    }
     for call in whole {
         let method = call["method"].as_str().unwrap_or_default();
         let answer = (shared.script.lock().expect("whole"))(method, &call["params"]);

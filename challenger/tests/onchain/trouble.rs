@@ -44,7 +44,7 @@ fn a_node_that_is_down_costs_time_only() {
     let proxy = Proxy::new(arena.anvil.url(), |_, _| Answer::Down);
     let playing = arena.play(&proxy.url, patient());
     until("it is told", || {
-        arena.has_told(&[
+        arena.has_warned(&[
             "L1 node http://127.0.0.1",
             "does not answer",
             "503",
@@ -90,7 +90,7 @@ fn a_receipt_that_cannot_be_is_not_believed() {
     let proxy = Proxy::new(arena.anvil.url(), lie);
     let playing = arena.play(&proxy.url, patient());
     until("the lie is told", || {
-        arena.has_told(&[
+        arena.has_warned(&[
             "L1 node http://127.0.0.1",
             "answers eth_getTransactionReceipt wrongly",
             "its block does not have the transaction",
@@ -124,7 +124,7 @@ fn a_move_that_a_reorganisation_takes_away_is_made_again_and_once() {
     assert_eq!(arena.claims(game), 1);
     arena.ask("anvil_mine", json!(["0x3", "0x5"]));
     until("it is noticed", || {
-        arena.has_told(&["attack", "a reorganisation took it out of block"])
+        arena.has_warned(&["attack", "a reorganisation took it out of block"])
     });
     assert!(value(&playing.metrics.transactions_reorganised) > 0);
     arena.mine_at_once(true);
@@ -286,7 +286,7 @@ fn a_nonce_that_another_transaction_took_is_given_up() {
         let head = arena.chain().latest().expect("a block");
         sender.tend(&head).expect("tended");
     }
-    assert!(arena.has_told(&["another transaction of the account took its nonce 0"]));
+    assert!(arena.has_warned(&["another transaction of the account took its nonce 0"]));
     assert_eq!(value(&metrics.transactions_lost), 1);
     assert_eq!((sender.pending(), arena.claims(game)), (0, 1));
     sender.submit(request()).expect("sent under the next nonce");
@@ -319,7 +319,7 @@ fn a_nonce_that_leaves_a_gap_is_given_up() {
         sender.tend(&head).expect("tended");
     }
     assert!(
-        arena.has_told(&["its nonce 1000 is after 0, which nothing has"]),
+        arena.has_warned(&["its nonce 1000 is after 0, which nothing has"]),
         "{}",
         arena.all_told()
     );

@@ -339,7 +339,7 @@ impl Side {
             options,
             Arc::clone(&metrics),
             // Each claim is told when it is on the chain.
-            Arc::new(|_| {}),
+            Notice::new(|_, _| {}),
         )?;
         let head = chain.latest()?;
         let before = chain.balance(sender.account(), &head)?;

@@ -73,7 +73,7 @@ impl Ground {
             rollup_config: None,
             l1_config: None,
             interrupted: Arc::new(interrupt::requested),
-            notice: settlement::notice("host", logger),
+            notice: settlement::notice("host", logger).of_host(),
         };
         if let Subject::Devnet { devnet, served } = &subject {
             program.nodes = Some(HostNodes {
@@ -164,7 +164,7 @@ impl Ground {
     /// The true traces of games.
     pub fn traces(&self, notice: &Notice) -> Result<Box<dyn Traces>> {
         let mut program = self.program.clone();
-        program.notice = Arc::clone(notice);
+        program.notice = notice.of_host();
         Ok(match &self.subject {
             Subject::Small(chain) => Box::new(QuickTraces::new(chain.clone(), program)),
             Subject::Devnet { served, .. } => Box::new(NodeTraces {
