@@ -54,7 +54,7 @@ pub(crate) struct PreimageChallenger {
     game_types: Vec<u32>,
     oracles: Arc<Oracles>,
     watched: BTreeMap<Address, Watched>,
-    /// Failures of the last look: the same ones are not told each time.
+    /// Failures of the last look, which are not told again at the next one.
     told: BTreeSet<String>,
 }
 
@@ -100,12 +100,16 @@ impl PreimageChallenger {
                 break;
             }
             let watched = self.watched.entry(address).or_default();
-            let oracle = Oracle {
-                chain: &self.table.chain,
-                at: head,
-                address,
-            };
-            let due = watched.due(&oracle, self.table.sender.confirmations());
+            // Others may have taken so long that the node has forgotten the state of the block at
+            // which this look began.
+            let due = self.table.chain.latest().and_then(|at| {
+                let oracle = Oracle {
+                    chain: &self.table.chain,
+                    at: &at,
+                    address,
+                };
+                watched.due(&oracle, self.table.sender.confirmations())
+            });
             let due = due.unwrap_or_else(|error| {
                 failures.insert(format!("oracle {address}: {error}"));
                 Vec::new()
@@ -114,7 +118,11 @@ impl PreimageChallenger {
                 if heads.is_stopped() {
                     return failures;
                 }
+                let begun = due.blocks_read();
                 if let Err(fault) = judge(&self.table, address, &mut due, heads) {
+                    if due.blocks_read() > begun {
+                        due.entry.succeed();
+                    }
                     due.entry.pause();
                     failures.insert(format!("{}: {fault}", name(address, due.proposal)));
                 }
@@ -145,6 +153,7 @@ fn judge(table: &Table, oracle: Address, due: &mut Due<'_>, heads: &Heads) -> Re
     if due.entry.verdict(due.root).is_none() {
         let verdict = verdict(table, oracle, due, heads)?;
         due.entry.keep(due.root, verdict);
+        due.entry.succeed();
     }
     let Some(Some(challenge)) = due.entry.verdict(due.root) else {
         return Ok(());
@@ -153,6 +162,7 @@ fn judge(table: &Table, oracle: Address, due: &mut Due<'_>, heads: &Heads) -> Re
     if let Submission::Sent(_) = table.sender.submit(request)? {
         count(&table.metrics.large_preimages_challenged);
     }
+    due.entry.succeed();
     Ok(())
 }
 
@@ -160,17 +170,17 @@ fn judge(table: &Table, oracle: Address, due: &mut Due<'_>, heads: &Heads) -> Re
 fn verdict(
     table: &Table,
     address: Address,
-    due: &Due<'_>,
+    due: &mut Due<'_>,
     heads: &Heads,
 ) -> Result<Option<Challenge>, LeavesError> {
-    // Others may have taken so long that the node has forgotten the state of the block of this look.
     let newest = table.chain.latest()?;
     let oracle = Oracle {
         chain: &table.chain,
         at: &newest,
         address,
     };
-    let tree = leaves::tree(&oracle, due.proposal, due.root, heads)?;
+    let kept = &mut due.entry.begun;
+    let tree = leaves::tree(&oracle, due.proposal, due.root, kept, heads)?;
     let challenge = tree.challenge();
     match &challenge {
         None => count(&table.metrics.large_preimages_right),

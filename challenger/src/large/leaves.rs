@@ -43,31 +43,76 @@ pub(super) enum LeavesError {
     Stopped,
 }
 
-/// The tree of a proposal with a root.
+/// A tree of which not all leaves have been read.
+pub(super) struct Begun {
+    proposal: Proposal,
+    root: B256,
+    /// The blocks in which leaves were added.
+    blocks: Vec<u64>,
+    /// How many of them have been read.
+    read: usize,
+    tree: BlockTree,
+}
+
+/// The tree of a proposal with a root. What has been read is kept when the node fails, for the next
+/// time: there may be so many blocks that it never answers for all of them without a failure.
 pub(super) fn tree(
     oracle: &Oracle<'_>,
     proposal: Proposal,
     root: B256,
+    kept: &mut Option<Begun>,
     heads: &Heads,
 ) -> Result<BlockTree, LeavesError> {
-    let mut tree = BlockTree::default();
-    // One by one: calldata may have megabytes of what is no leaf, and nodes limit what a batch
-    // answers.
-    for block in oracle.blocks(proposal)? {
-        if heads.is_stopped() {
-            return Err(LeavesError::Stopped);
-        }
-        let asked = filter(oracle.address, block);
-        let told: Vec<Log> = oracle.chain.rpc().ask("eth_getLogs", asked)?;
-        for added in told.iter().filter_map(|log| added(&log.data, proposal)) {
-            if !tree.add(&added.input, &added.state_commitments, added.finalize) {
-                return Err(LeavesError::Missing);
+    let begun = kept.take();
+    let mut begun = match begun.filter(|begun| (begun.proposal, begun.root) == (proposal, root)) {
+        Some(begun) => begun,
+        None => Begun {
+            proposal,
+            root,
+            blocks: oracle.blocks(proposal)?,
+            read: 0,
+            tree: BlockTree::default(),
+        },
+    };
+    match begun.go_on(oracle, heads) {
+        Ok(()) if begun.tree.root() == root => Ok(begun.tree),
+        Ok(()) => Err(LeavesError::Missing),
+        Err(error) => {
+            if matches!(error, LeavesError::Rpc(_)) {
+                *kept = Some(begun);
             }
+            Err(error)
         }
     }
-    match tree.root() == root {
-        true => Ok(tree),
-        false => Err(LeavesError::Missing),
+}
+
+impl Begun {
+    /// How many blocks have been read.
+    pub fn read(&self) -> usize {
+        self.read
+    }
+
+    /// Reads the blocks that are left, one by one: calldata may have megabytes of what is no leaf,
+    /// and nodes limit what a batch answers.
+    fn go_on(&mut self, oracle: &Oracle<'_>, heads: &Heads) -> Result<(), LeavesError> {
+        while let Some(block) = self.blocks.get(self.read) {
+            if heads.is_stopped() {
+                return Err(LeavesError::Stopped);
+            }
+            let asked = filter(oracle.address, *block);
+            let told: Vec<Log> = oracle.chain.rpc().ask("eth_getLogs", asked)?;
+            for log in &told {
+                let Some(added) = added(&log.data, self.proposal) else {
+                    continue;
+                };
+                let (input, commitments) = (&added.input, &added.state_commitments);
+                if !self.tree.add(input, commitments, added.finalize) {
+                    return Err(LeavesError::Missing);
+                }
+            }
+            self.read += 1;
+        }
+        Ok(())
     }
 }
 

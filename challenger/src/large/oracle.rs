@@ -39,6 +39,8 @@ pub(crate) struct Reading {
     pub proposal: Proposal,
     /// The root of its tree.
     pub root: B256,
+    /// How often something was added to it, in blocks that may be the same.
+    pub calls: u64,
     /// Whether all its leaves are there.
     pub is_complete: bool,
     /// Whether it was shown to be wrong, or squeezed.
@@ -81,12 +83,16 @@ impl Oracle<'_> {
         let bonds = self.view_all(bonds)?;
         let roots = keys().map(|(claimant, uuid)| Abi::getTreeRootLPPCall { claimant, uuid });
         let roots = self.view_all(roots)?;
-        let all = proposals.iter().zip(metadata).zip(bonds).zip(roots);
-        let readings = all.map(|(((proposal, metadata), bond), root)| {
+        let calls = keys().map(|(claimant, uuid)| Abi::proposalBlocksLenCall { claimant, uuid });
+        let calls = self.view_all(calls)?;
+        let states = metadata.into_iter().zip(bonds).zip(roots).zip(calls);
+        let all = proposals.iter().zip(states);
+        let readings = all.map(|(proposal, (((metadata, bond), root), calls))| {
             let progress = Progress::from(metadata);
             Reading {
                 proposal: *proposal,
                 root,
+                calls: calls.saturating_to(),
                 is_complete: progress.timestamp != 0,
                 is_over: progress.countered || bond.is_zero(),
             }

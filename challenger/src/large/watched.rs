@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use alloy_primitives::B256;
 use carronade_dispute::upload::large::Challenge;
 
+use super::leaves::Begun;
 use super::oracle::{Oracle, Proposal, Reading};
 use crate::rpc::RpcError;
 
@@ -33,6 +34,8 @@ pub(super) struct Entry {
     over_since: Option<u64>,
     /// What shows it to be wrong, if anything does, and the root of the tree of which that is so.
     verdict: Option<(B256, Option<Challenge>)>,
+    /// The leaves that have been read, should not all have been at once.
+    pub begun: Option<Begun>,
     /// How often it has failed, and until when it is left alone.
     failures: Option<(u32, Instant)>,
 }
@@ -47,6 +50,13 @@ pub(super) struct Due<'a> {
     pub entry: &'a mut Entry,
 }
 
+impl Due<'_> {
+    /// In how many blocks its leaves have been read, should not all have been at once.
+    pub fn blocks_read(&self) -> usize {
+        self.entry.begun.as_ref().map_or(0, Begun::read)
+    }
+}
+
 impl Entry {
     /// What shows it to be wrong, or that nothing does, if that is known of its tree with a root.
     pub fn verdict(&self, root: B256) -> Option<&Option<Challenge>> {
@@ -57,6 +67,10 @@ impl Entry {
     /// Keeps what is known of its tree with a root.
     pub fn keep(&mut self, root: B256, verdict: Option<Challenge>) {
         self.verdict = Some((root, verdict));
+    }
+
+    /// Forgets that it has failed.
+    pub fn succeed(&mut self) {
         self.failures = None;
     }
 
@@ -80,8 +94,9 @@ impl Entry {
 }
 
 impl Watched {
-    /// The proposals that are complete and not over, at an oracle's block, those that have failed
-    /// behind the others. One that is over for so many blocks is not looked at any more.
+    /// The proposals that are complete and not over, at an oracle's block: those that have failed
+    /// behind the others, then those first that are read with the fewest questions, so that who
+    /// wants to hide one must hide it behind shorter ones. One that is over for so many blocks is not looked at any more.
     pub fn due(
         &mut self,
         oracle: &Oracle<'_>,
@@ -96,18 +111,20 @@ impl Watched {
         readings.retain(|_, reading| reading.is_complete && !reading.is_over);
         self.note(&is_over, oracle.at.number, confirmations);
         let ready = self.open.iter_mut().filter(|(_, entry)| !entry.is_paused());
-        let mut due: Vec<Due<'_>> = ready
+        let mut due: Vec<(u64, Due<'_>)> = ready
             .filter_map(|(index, entry)| {
-                let Reading { proposal, root, .. } = readings.remove(index)?;
-                Some(Due {
+                let reading = readings.remove(index)?;
+                let (proposal, root) = (reading.proposal, reading.root);
+                let due = Due {
                     proposal,
                     root,
                     entry,
-                })
+                };
+                Some((reading.calls, due))
             })
             .collect();
-        due.sort_by_key(|due| due.entry.failures());
-        Ok(due)
+        due.sort_by_key(|(calls, due)| (due.entry.failures(), *calls));
+        Ok(due.into_iter().map(|(_, due)| due).collect())
     }
 
     /// Takes in what is new in a list of so many.
@@ -170,7 +187,7 @@ mod tests {
         let (failures, until) = entry.failures.expect("it has failed");
         assert_eq!(failures, 40);
         assert!(until <= Instant::now() + LONGEST_PAUSE);
-        entry.keep(B256::ZERO, None);
+        entry.succeed();
         assert!(!entry.is_paused());
     }
 }
