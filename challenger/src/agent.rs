@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use alloy_primitives::Address;
 
 use crate::Severity;
-use crate::chain::Block;
+use crate::chain::{Block, is_buried};
 use crate::factory::{Factory, Listed};
 use crate::heads::{Heads, TICK};
 use crate::large::{Oracles, PreimageChallenger};
@@ -291,7 +291,7 @@ impl Seat {
                     let since = *finished_at.get_or_insert(head.number);
                     if !standing.finished {
                         finished_at = None;
-                    } else if head.number + 1 >= since + self.table.sender.confirmations() {
+                    } else if is_buried(since, head.number, self.table.sender.confirmations()) {
                         let words = format!("finished, {:?}", standing.status);
                         self.table.tell_of(self.game, Severity::Info, &words);
                         return End::Finished;

@@ -167,6 +167,12 @@ impl Chain {
     }
 }
 
+/// Whether what has been so since a block is buried at a height: so many blocks have it, that one
+/// included.
+pub(crate) fn is_buried(since: u64, height: u64, confirmations: u64) -> bool {
+    height >= since.saturating_add(confirmations.max(1) - 1)
+}
+
 /// A block by its hash, which must be on the chain still (EIP-1898).
 fn by_hash(hash: B256) -> Value {
     json!({ "blockHash": hash, "requireCanonical": true })

@@ -76,7 +76,7 @@ impl Factory {
             gameType: game_type,
         };
         let arguments = match self.chain.view(at, self.address, &call) {
-            Err(error) if error.is_revert() => return Ok(None),
+            Err(error) if error.revert_reason().is_some() => return Ok(None),
             other => other?,
         };
         // `LibGameArgs.sol`: 32 bytes of the prestate, then the machine.

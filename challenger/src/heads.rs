@@ -1,10 +1,11 @@
 //! The newest block, for the threads that wait for it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::chain::Block;
+use crate::lock::lock;
 
 /// The longest sleep before it is looked whether to stop.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
@@ -36,7 +37,7 @@ impl Heads {
 
     /// Tells of the newest block; whether it is another one.
     pub fn tell(&self, head: &Block) -> bool {
-        let mut newest = self.lock();
+        let mut newest = lock(&self.head);
         let is_new = newest.as_ref() != Some(head);
         if is_new {
             *newest = Some(head.clone());
@@ -49,7 +50,7 @@ impl Heads {
     /// has passed; none when all are to stop.
     pub fn next(&self, seen: Option<&Block>, failed: bool) -> Option<Block> {
         let began = Instant::now();
-        let mut head = self.lock();
+        let mut head = lock(&self.head);
         loop {
             if self.is_stopped() {
                 return None;
@@ -61,10 +62,5 @@ impl Heads {
             let waited = self.changed.wait_timeout(head, TICK);
             head = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Block>> {
-        // What it guards is whole at any time.
-        self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

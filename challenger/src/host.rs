@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::Duration;
 
 use alloy_primitives::B256;
 use carronade_emulator::oracle::{OracleError, PreimageOracle};
@@ -12,12 +11,10 @@ use carronade_program::key::PreimageKey;
 use serde::Deserialize;
 
 use crate::executions::{HostNodes, Program};
+use crate::heads::TICK;
 use crate::rpc::Rpc;
 
 const BLOCK: &str = "eth_getBlockByNumber";
-
-/// How often it is looked whether to give up a wait.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Answers for local data itself, and for the rest by a [`Single`]. Where checkpoints have all
 /// that a question leads to, none is made and no node is asked.

@@ -2,11 +2,13 @@
 //! process that is killed neither forgets a transaction nor makes it a second time.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
+
+use crate::lock::lock;
 
 /// Transactions by their nonces, as JSON.
 const SENT: TableDefinition<u64, &[u8]> = TableDefinition::new("sent");
@@ -114,7 +116,7 @@ impl Journal {
         &self,
         work: impl FnOnce(&Database) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
-        let mut database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut database = lock(&self.database);
         let result = guarded(&self.path, || match &*database {
             Some(database) => work(database),
             None => work(database.insert(create(&self.path)?)),

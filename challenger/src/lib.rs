@@ -18,6 +18,7 @@ mod heads;
 mod host;
 mod journal;
 mod large;
+mod lock;
 mod metrics;
 mod notice;
 mod outputs;

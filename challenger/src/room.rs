@@ -2,6 +2,8 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::lock::lock;
+
 /// Room for so many at once.
 #[derive(Debug)]
 pub struct Room {
@@ -37,8 +39,7 @@ impl Room {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // What it guards is whole at any time.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Waits for a place, after all who came before.

@@ -7,6 +7,7 @@ use alloy_json_rpc::{RpcError as Failure, RpcRecv, RpcSend};
 use alloy_primitives::Bytes;
 use alloy_rpc_client::RpcClient;
 use alloy_transport::{TransportError, TransportErrorKind};
+use carronade_contracts::revert::Reason;
 use carronade_online::{is_unknown_method, parse_address, root_cause, wait_after};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
@@ -233,14 +234,15 @@ impl Rpc {
 }
 
 impl RpcError {
-    /// Whether a contract refuses the call.
+    /// Why a contract refuses the call; none if that is not the error.
     #[must_use]
-    pub fn is_revert(&self) -> bool {
+    pub fn revert_reason(&self) -> Option<String> {
         match self {
             Self::Refused {
-                message, revert, ..
-            } => revert.is_some() || message.contains("revert"),
-            _ => false,
+                revert: Some(data), ..
+            } => Some(Reason::of(data).to_string()),
+            Self::Refused { message, .. } if message.contains("revert") => Some(message.clone()),
+            _ => None,
         }
     }
 

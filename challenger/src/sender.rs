@@ -11,20 +11,20 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy_consensus::TxEip1559;
 use alloy_eips::eip2930::AccessList;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256};
 use alloy_sol_types::SolCall;
-use carronade_contracts::revert::Reason;
 use fees::Fees;
 use serde_json::json;
 
 use crate::agent::pause;
 use crate::chain::{Block, Chain};
 use crate::journal::{Attempt, Journal, JournalError, Sent};
+use crate::lock::lock;
 use crate::metrics::Metrics;
 use crate::rpc::RpcError;
 use crate::wallet::Wallet;
@@ -227,8 +227,7 @@ impl Sender {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        // What it guards is whole at any time.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 
     /// Sends a request, unless one for the same purpose is under way.
@@ -318,7 +317,7 @@ impl Sender {
                     gas,
                 }),
             },
-            Err(error) => match reason(&error) {
+            Err(error) => match error.revert_reason() {
                 Some(reason) => Err(SendError::Reverts {
                     purpose: request.purpose.clone(),
                     reason,
@@ -412,19 +411,6 @@ impl Sender {
             }
         }
         Ok(true)
-    }
-}
-
-/// Why a contract refuses a call; none if that is not the error.
-fn reason(error: &RpcError) -> Option<String> {
-    match error {
-        RpcError::Refused {
-            message, revert, ..
-        } if error.is_revert() => Some(match revert {
-            Some(data) => Reason::of(data).to_string(),
-            None => message.clone(),
-        }),
-        _ => None,
     }
 }
 

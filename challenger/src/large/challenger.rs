@@ -2,7 +2,7 @@
 //! squeezed, a dishonest step may read a pre-image that does not have its hash.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use alloy_primitives::{Address, U256};
 use carronade_contracts::abi::{PreimageOracle as Abi, StateMatrix};
@@ -14,6 +14,7 @@ use super::watched::{Due, Watched};
 use crate::chain::Block;
 use crate::factory::Factory;
 use crate::heads::Heads;
+use crate::lock::lock;
 use crate::metrics::{count, set};
 use crate::player::Table;
 use crate::sender::{Request, SendError, Submission};
@@ -25,16 +26,11 @@ pub(crate) struct Oracles(Mutex<BTreeSet<Address>>);
 impl Oracles {
     /// Adds one.
     pub fn add(&self, oracle: Address) {
-        self.lock().insert(oracle);
+        lock(&self.0).insert(oracle);
     }
 
     fn all(&self) -> Vec<Address> {
-        self.lock().iter().copied().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<Address>> {
-        // What it guards is whole at any time.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).iter().copied().collect()
     }
 }
 
@@ -119,12 +115,15 @@ impl PreimageChallenger {
                     return failures;
                 }
                 let begun = due.blocks_read();
-                if let Err(fault) = judge(&self.table, address, &mut due, heads) {
-                    if due.blocks_read() > begun {
-                        due.entry.succeed();
+                match judge(&self.table, address, &mut due, heads) {
+                    Ok(()) => due.entry.succeed(),
+                    Err(fault) => {
+                        if due.blocks_read() > begun {
+                            due.entry.succeed();
+                        }
+                        due.entry.pause();
+                        failures.insert(format!("{}: {fault}", name(address, due.proposal)));
                     }
-                    due.entry.pause();
-                    failures.insert(format!("{}: {fault}", name(address, due.proposal)));
                 }
             }
         }
@@ -153,7 +152,6 @@ fn judge(table: &Table, oracle: Address, due: &mut Due<'_>, heads: &Heads) -> Re
     if due.entry.verdict(due.root).is_none() {
         let verdict = verdict(table, oracle, due, heads)?;
         due.entry.keep(due.root, verdict);
-        due.entry.succeed();
     }
     let Some(Some(challenge)) = due.entry.verdict(due.root) else {
         return Ok(());
@@ -162,7 +160,6 @@ fn judge(table: &Table, oracle: Address, due: &mut Due<'_>, heads: &Heads) -> Re
     if let Submission::Sent(_) = table.sender.submit(request)? {
         count(&table.metrics.large_preimages_challenged);
     }
-    due.entry.succeed();
     Ok(())
 }
 

@@ -156,7 +156,7 @@ impl From<B256> for Progress {
     /// From the top: timestamp 64 bits, part offset, claimed size, blocks and bytes processed 32
     /// bits each, countered 64.
     fn from(packed: B256) -> Self {
-        let number = |range: std::ops::Range<usize>| {
+        let number = |range: Range<usize>| {
             packed[range]
                 .iter()
                 .fold(0, |sum, &byte| sum << 8 | u64::from(byte))

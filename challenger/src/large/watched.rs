@@ -8,6 +8,7 @@ use carronade_dispute::upload::large::Challenge;
 
 use super::leaves::Begun;
 use super::oracle::{Oracle, Proposal, Reading};
+use crate::chain::is_buried;
 use crate::rpc::RpcError;
 
 /// New proposals that are read from the list at one look.
@@ -67,6 +68,7 @@ impl Entry {
     /// Keeps what is known of its tree with a root.
     pub fn keep(&mut self, root: B256, verdict: Option<Challenge>) {
         self.verdict = Some((root, verdict));
+        self.succeed();
     }
 
     /// Forgets that it has failed.
@@ -76,7 +78,7 @@ impl Entry {
 
     /// Leaves it alone for some time, so that others come first.
     pub fn pause(&mut self) {
-        let failures = self.failures.map_or(0, |(failures, _)| failures);
+        let failures = self.failures();
         let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures));
         let until = Instant::now() + pause.min(LONGEST_PAUSE);
         self.failures = Some((failures.saturating_add(1), until));
@@ -96,7 +98,8 @@ impl Entry {
 impl Watched {
     /// The proposals that are complete and not over, at an oracle's block: those that have failed
     /// behind the others, then those first that are read with the fewest questions, so that who
-    /// wants to hide one must hide it behind shorter ones. One that is over for so many blocks is not looked at any more.
+    /// wants to hide one must hide it behind shorter ones. One that has been over for as many blocks
+    /// as bury it is not looked at any more.
     pub fn due(
         &mut self,
         oracle: &Oracle<'_>,
@@ -147,7 +150,7 @@ impl Watched {
                 return true;
             }
             let since = *entry.over_since.get_or_insert(height);
-            height.saturating_add(1) < since.saturating_add(confirmations)
+            !is_buried(since, height, confirmations)
         });
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fees::Fees;
 use super::{Queue, SendError, Sender, now};
 use crate::Severity;
-use crate::chain::Block;
+use crate::chain::{Block, is_buried};
 use crate::journal::{Mined, Sent};
 use crate::metrics::count;
 use crate::rpc::RpcError;
@@ -60,11 +60,7 @@ impl Sender {
             self.broadcast(queue, &sent);
             return self.keep(queue, nonce, sent);
         }
-        if head.number
-            < mined
-                .number
-                .saturating_add(self.options.confirmations.max(1) - 1)
-        {
+        if !is_buried(mined.number, head.number, self.options.confirmations) {
             return Ok(());
         }
         let counter = match mined.success {

@@ -1,7 +1,7 @@
 //! A local chain with the system deployed, the verifier as the program of its games, and who plays.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -51,6 +51,11 @@ pub fn small_chain() -> QuickChain {
 pub fn verifier() -> (carronade_challenger::Start, B256) {
     let elf = include_bytes!("../../../program/elf/verifier.elf");
     start_of_elf(elf.to_vec()).expect("a program")
+}
+
+/// What has been counted.
+pub fn value(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
 }
 
 /// Waits until something is so.

@@ -1,7 +1,5 @@
 //! Large pre-images of others, right ones and wrong ones, before the agent's eyes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall as _;
 use carronade_challenger::{Metrics, SendOptions};
@@ -10,15 +8,11 @@ use carronade_contracts::deployment::Deployer as _;
 use carronade_dispute::upload::large::{AddLeaves, LargePreimage};
 use serde_json::{Value, json};
 
-use crate::arena::{ACCOUNT, Arena, until};
+use crate::arena::{ACCOUNT, Arena, until, value};
 use crate::proxy::{Answer, Proxy};
 
 /// What the contract wants at least, in wei.
 const BOND: u64 = 250_000_000_000_000_000;
-
-fn value(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
-}
 
 fn image() -> LargePreimage {
     LargePreimage {

@@ -1,7 +1,7 @@
 //! What nodes, blocks and other processes do to an agent that only wants to make a move.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, U256};
@@ -9,12 +9,8 @@ use carronade_challenger::{Metrics, Request, SendOptions, Submission};
 use carronade_contracts::abi::FaultDisputeGame as Abi;
 use serde_json::json;
 
-use crate::arena::{ACCOUNT, Arena, until};
+use crate::arena::{ACCOUNT, Arena, until, value};
 use crate::proxy::{Answer, Proxy};
-
-fn value(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
-}
 
 /// Never buried: what was sent stays in the journal.
 fn patient() -> SendOptions {
