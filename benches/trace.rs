@@ -1,6 +1,8 @@
 //! Checkpoints and traces: what checkpoints cost a run, how long an answer takes, and how
 //! many steps a whole bisection executes. All sides of a ratio run in turn in one process;
-//! figures are medians, costs are CPU time of the process with all its threads.
+//! figures are medians. Costs are told twice: as the time by which a run takes longer, other
+//! cores hashing and writing beside it, and as CPU time of the process with all its threads.
+//! Every run ends with its last state's hash, as each that is of use does.
 //!
 //!     cargo bench --bench trace
 //!     cargo bench --bench trace -- --test      quickly, to see that it runs
@@ -8,10 +10,14 @@
 mod support;
 
 use carronade_checkpoint::Store;
-use carronade_emulator::machine::Watch;
-use carronade_emulator::oracle::NoOracle;
-use carronade_emulator::state::state_hash;
+use carronade_devnet::{Devnet, Preimages, Spec};
+use carronade_emulator::capture::Capture;
+use carronade_emulator::machine::{Machine, Watch};
+use carronade_emulator::memory::Memory;
+use carronade_emulator::oracle::{OracleError, PreimageOracle};
+use carronade_emulator::state::{State, state_hash};
 use carronade_emulator::step::NoOutput;
+use carronade_program::key::PreimageKey;
 use carronade_trace::{Engine, Options, Trace};
 use carronade_translator::Translator;
 use criterion::measurement::Measurement;
@@ -40,6 +46,13 @@ struct Setting {
     rounds: usize,
     questions: usize,
     cache: PathBuf,
+    chain: Host,
+}
+
+impl Setting {
+    fn host(&self) -> Box<Host> {
+        Box::new(self.chain.clone())
+    }
 }
 
 fn main() {
@@ -47,10 +60,11 @@ fn main() {
     let folder = tempfile::tempdir().expect("there is room for temporary files");
     let setting = Setting {
         guests: if quick {
-            &["mixed"]
+            &["mixed", PROGRAM]
         } else {
             &[
                 "ledger",
+                PROGRAM,
                 "mixed",
                 "verifier",
                 "bytecode",
@@ -59,12 +73,53 @@ fn main() {
                 "hashtable",
             ]
         },
-        rounds: if quick { 1 } else { 3 },
+        rounds: if quick { 1 } else { 5 },
         questions: if quick { 2 } else { 30 },
         cache: folder.path().join("cache"),
+        chain: chain(if quick { 6 } else { 60 }),
     };
     costs(&setting);
     answers(&setting, &folder.path().join("store"));
+}
+
+/// The fault proof program, among the guests.
+const PROGRAM: &str = "program";
+
+/// A guest before its first step.
+fn load(guest: &str) -> (State, Memory) {
+    support::image(&match guest {
+        PROGRAM => support::program_elf(),
+        _ => support::bench_elf(guest),
+    })
+}
+
+/// What the fault proof program asks for.
+#[derive(Clone)]
+struct Host(Arc<Preimages>);
+
+impl PreimageOracle for Host {
+    fn hint(&mut self, _: &[u8]) -> Result<(), OracleError> {
+        Ok(())
+    }
+
+    fn preimage(&mut self, key: [u8; 32]) -> Result<Vec<u8>, OracleError> {
+        let found = self.0.get(&PreimageKey::try_from(key)?);
+        found.cloned().ok_or_else(|| "there is none".into())
+    }
+}
+
+/// A chain of full blocks, and a claim about all of it.
+fn chain(blocks: u64) -> Host {
+    let spec = Spec {
+        l1_blocks: blocks / 3,
+        l2_blocks: blocks,
+        transactions: 30,
+        ..Spec::default()
+    };
+    let devnet = Devnet::generate(&spec).expect("the chain can be made");
+    let mut all = devnet.preimages();
+    all.extend(devnet.locals(&devnet.claim(0, devnet.l2_head())));
+    Host(Arc::new(all))
 }
 
 fn translator(cache: &Path) -> Translator {
@@ -81,20 +136,43 @@ fn engine(cache: &Path) -> Engine {
 }
 
 fn trace(guest: &str, setting: &Setting, store: &Path, options: Options) -> Trace {
-    let (state, mut memory) = support::image(&support::bench_elf(guest));
+    let (state, mut memory) = load(guest);
     let prestate = state_hash(&state.witness(&memory.root()));
     let place = store.to_str().expect("the folder has a plain name");
     let store = Store::open(place, &Default::default()).expect("the folder can be made");
     let store = store.trace(prestate, [0; 32]);
-    let world = (Box::new(NoOracle), Box::new(NoOutput));
+    let (host, output) = (setting.host(), Box::new(NoOutput));
     let engine = engine(&setting.cache);
-    Trace::open((state, memory), world.0, world.1, store, engine, options)
+    Trace::open((state, memory), host, output, store, engine, options)
         .expect("the store is new or ours")
 }
 
-/// CPU time of a run; its steps, and its pages.
-fn run(guest: &str, setting: &Setting, keeping: Keeping) -> (Duration, u64, usize) {
-    let start = CpuTime.start();
+/// What a run took: as time goes by, and of the processor.
+#[derive(Clone, Copy)]
+struct Took {
+    time: f64,
+    cpu: f64,
+}
+
+impl Took {
+    fn since((time, cpu): (Instant, Duration)) -> Self {
+        Self {
+            time: time.elapsed().as_secs_f64(),
+            cpu: CpuTime.end(cpu).as_secs_f64(),
+        }
+    }
+
+    fn medians(all: &[Self]) -> Self {
+        Self {
+            time: median(all.iter().map(|took| took.time).collect()),
+            cpu: median(all.iter().map(|took| took.cpu).collect()),
+        }
+    }
+}
+
+/// A run: what it took, its steps, and its pages.
+fn run(guest: &str, setting: &Setting, keeping: Keeping) -> (Took, u64, usize) {
+    let start = (Instant::now(), CpuTime.start());
     if matches!(keeping, Keeping::Stored | Keeping::Paced) {
         let folder = tempfile::tempdir().expect("there is room for temporary files");
         let options = Options {
@@ -108,29 +186,25 @@ fn run(guest: &str, setting: &Setting, keeping: Keeping) -> (Duration, u64, usiz
         let machine = trace.machine();
         let (steps, pages) = (machine.state().step, machine.memory().page_count());
         drop(trace);
-        return (CpuTime.end(start), steps, pages);
+        return (Took::since(start), steps, pages);
     }
-    let (state, mut memory) = support::image(&support::bench_elf(guest));
+    let (state, mut memory) = load(guest);
     memory.track_changes();
-    let machine = carronade_emulator::machine::Machine::new(
-        state,
-        memory,
-        Box::new(NoOracle),
-        Box::new(NoOutput),
-    );
+    let machine = Machine::new(state, memory, setting.host(), Box::new(NoOutput));
     let mut machine = machine.with_accelerator(Box::new(translator(&setting.cache)));
-    let mut next = 0;
+    let (mut next, mut last) = (0, None);
     while !machine.state().exited {
         next += INTERVAL;
         machine.run(next, Watch::Nothing).expect("the guest runs");
         if keeping == Keeping::Hashes {
-            machine.take_changes();
-            machine.witness().expect("all pages are there");
+            let capture = machine.capture_changes().expect("all pages are there");
+            let _ = last.replace(capture).map(Capture::wait);
         }
     }
+    machine.witness().expect("all pages are there");
     let (steps, pages) = (machine.state().step, machine.memory().page_count());
-    drop(machine);
-    (CpuTime.end(start), steps, pages)
+    drop((machine, last));
+    (Took::since(start), steps, pages)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -140,40 +214,54 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// What a checkpoint every hundred million steps costs.
 fn costs(setting: &Setting) {
-    println!("A checkpoint every {INTERVAL} steps, share of the run's CPU time (warm cache)");
+    println!(
+        "A checkpoint every {INTERVAL} steps: how much longer the run takes | how much more CPU"
+    );
+    println!("time it does, on {} cores (warm cache)", cores());
     println!();
-    println!("guest       steps (M)  pages  run (s)   hashed   stored  by default");
+    println!(
+        "guest       steps (M)  pages  run (s)         hashed           stored       by default"
+    );
     let sides = [Keeping::Hashes, Keeping::Stored, Keeping::Paced];
-    let mut logs = [0.0; 3];
+    let mut logs = [(0.0, 0.0); 3];
     for guest in setting.guests {
         let (_, steps, pages) = run(guest, setting, Keeping::Nothing);
         let (mut plain, mut kept) = (Vec::new(), [const { Vec::new() }; 3]);
         for _ in 0..setting.rounds {
-            let seconds = |keeping| run(guest, setting, keeping).0.as_secs_f64();
-            plain.push(seconds(Keeping::Nothing));
-            for (times, side) in kept.iter_mut().zip(sides) {
-                times.push(seconds(side));
+            let took = |keeping| run(guest, setting, keeping).0;
+            plain.push(took(Keeping::Nothing));
+            for (all, side) in kept.iter_mut().zip(sides) {
+                all.push(took(side));
             }
         }
-        let plain = median(plain);
-        let ratios = kept.map(|times| median(times) / plain);
-        print!(
-            "{guest:10} {:>10} {pages:>6} {plain:>8.2}",
-            steps / 1_000_000
-        );
+        let plain = Took::medians(&plain);
+        let ratios = kept.map(|all| {
+            let kept = Took::medians(&all);
+            (kept.time / plain.time, kept.cpu / plain.cpu)
+        });
+        let steps = steps / 1_000_000;
+        print!("{guest:10} {steps:>10} {pages:>6} {:>8.2}", plain.time);
         tell_ratios(ratios);
         for (log, ratio) in logs.iter_mut().zip(ratios) {
-            *log += ratio.ln() / setting.guests.len() as f64;
+            log.0 += ratio.0.ln() / setting.guests.len() as f64;
+            log.1 += ratio.1.ln() / setting.guests.len() as f64;
         }
     }
     print!("{:36}", "geometric mean");
-    tell_ratios(logs.map(f64::exp));
+    tell_ratios(logs.map(|(time, cpu)| (time.exp(), cpu.exp())));
     println!();
 }
 
-fn tell_ratios(ratios: [f64; 3]) {
-    let [hashed, stored, paced] = ratios.map(|ratio| (ratio - 1.0) * 100.0);
-    println!(" {hashed:>6.1} % {stored:>6.1} %    {paced:>6.1} %");
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn tell_ratios(ratios: [(f64, f64); 3]) {
+    let more = |ratio: f64| (ratio - 1.0) * 100.0;
+    for (time, cpu) in ratios {
+        print!(" {:>5.1} | {:>5.1} %", more(time), more(cpu));
+    }
+    println!();
 }
 
 /// How long answers take, on a trace of ten thousand million steps.

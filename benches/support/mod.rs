@@ -59,6 +59,11 @@ pub fn bench_elf(guest: &str) -> Vec<u8> {
     unpack("benches/guests/elf", guest)
 }
 
+/// The ELF file of the fault proof program.
+pub fn program_elf() -> Vec<u8> {
+    unpack("program/elf", "fault-proof")
+}
+
 fn unpack(folder: &str, guest: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let file = File::open(folder.join(format!("{guest}.elf.gz"))).expect("the guest is there");

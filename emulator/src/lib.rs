@@ -8,6 +8,7 @@
 
 pub mod accelerator;
 pub mod bus;
+pub mod capture;
 mod code;
 pub mod codec;
 mod core;

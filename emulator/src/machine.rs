@@ -139,6 +139,10 @@ impl Machine {
         &self.memory
     }
 
+    pub(crate) fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
     /// Takes the machine apart.
     #[must_use]
     pub fn into_parts(self) -> (State, Memory) {
@@ -157,21 +161,6 @@ impl Machine {
         let pages = self.memory.page_count();
         self.stats
             .debug_info(pages, self.reader.counts(), self.state.step)
-    }
-
-    /// The pages that have changed since the last call, ascending, and their roots, if the
-    /// memory was told to track them ([`Memory::track_changes`]).
-    pub fn take_changes(&mut self) -> Vec<(u64, Hash)> {
-        let changes = self.memory.take_changes();
-        let root = |page: u64| (page, self.memory.page_root(page));
-        changes.into_iter().map(root).collect()
-    }
-
-    /// All pages that exist, ascending, and their roots.
-    pub fn pages(&mut self) -> Vec<(u64, Hash)> {
-        let indexes = self.memory.page_indexes();
-        let root = |page: u64| (page, self.memory.page_root(page));
-        indexes.into_iter().map(root).collect()
     }
 
     /// [`Machine::debug_info`] with what was counted before the counters began.
@@ -211,7 +200,7 @@ impl Machine {
 
     /// Fails if memory is not what it should be, which comes before all that was computed
     /// from it, faults of the guest as well.
-    fn check_pages(&self) -> Result<(), VmError> {
+    pub(crate) fn check_pages(&self) -> Result<(), VmError> {
         match self.memory.failure() {
             Some(error) => Err(self.error_of(Cause::Page(Box::new(error)))),
             None => Ok(()),

@@ -8,6 +8,8 @@
 //! A page exists once it has been stored to. Existence shows in state files only: to the
 //! tree a page of zeros and an absent page are equal.
 
+mod beside;
+mod capture;
 mod heap;
 mod lazy;
 mod mapping;
@@ -18,14 +20,16 @@ mod upper;
 #[cfg_attr(not(target_os = "linux"), path = "memory/userfault/none.rs")]
 mod userfault;
 
+pub use capture::{Capture, Captured};
 pub use mapping::{WINDOWS, Window};
 pub use merkle::{PROOF_BYTES, fold_branch};
 pub use source::{PageError, PageSource};
 
 use crate::cpu::Width;
 use crate::hash::Hash;
+use beside::Lending;
+use capture::Spares;
 use mapping::Mapping;
-use merkle::Tree;
 use page_list::PageList;
 use rayon::prelude::*;
 use source::{Failure, load_wanted};
@@ -79,10 +83,11 @@ pub struct Memory {
     dirty: Vec<u64>,
     /// Pages that the tree has yet to take in.
     unhashed: PageList,
-    /// Pages for [`Memory::take_changes`], if somebody asks for them.
+    /// Pages for [`Memory::capture_changes`], if somebody asks for them.
     changes: Option<PageList>,
     code_writes: Vec<u64>,
-    tree: Tree,
+    tree: Lending,
+    spares: Spares,
     failure: Arc<Failure>,
 }
 
@@ -115,7 +120,8 @@ impl Memory {
             unhashed: PageList::default(),
             changes: None,
             code_writes: Vec::new(),
-            tree: Tree::default(),
+            tree: Lending::default(),
+            spares: Spares::default(),
             failure: Arc::default(),
         }
     }
@@ -265,7 +271,7 @@ impl Memory {
     /// that nobody need hash them. This does not count as a change.
     pub fn restore_page(&mut self, page: u64, bytes: &Page, root: Hash) {
         self.replace(page, bytes);
-        self.tree.set(page, &root);
+        self.tree.get().set(page, &root);
     }
 
     fn replace(&mut self, page: u64, bytes: &Page) {
@@ -283,7 +289,7 @@ impl Memory {
     pub fn restore_lazily(&mut self, pages: Vec<(u64, Hash)>, source: Arc<dyn PageSource>) {
         let (mut later, mut now) = (Vec::new(), Vec::new());
         for (page, root) in pages {
-            self.tree.set(page, &root);
+            self.tree.get().set(page, &root);
             match self.mapping.offset(page << PAGE_SHIFT) {
                 Some(offset) if self.attributes(page) & (PRESENT | CODE) == 0 => {
                     later.push((offset, page));
@@ -420,19 +426,20 @@ impl Memory {
     pub fn root(&mut self) -> Hash {
         self.note_dirty();
         let unhashed = self.unhashed.take();
-        let mut tree = std::mem::take(&mut self.tree);
+        let mut tree = self.tree.take();
         tree.update(&unhashed, |page| self.existing(page));
-        self.tree = tree;
-        self.tree.root()
+        let root = tree.root();
+        self.tree = Lending::Here(tree);
+        root
     }
 
     /// The root of an existing page.
     pub fn page_root(&mut self, page: u64) -> Hash {
         self.root();
-        self.tree.page_root(page)
+        self.tree.get().page_root(page)
     }
 
-    /// From now on keeps what [`Memory::take_changes`] tells.
+    /// From now on keeps what [`Memory::capture_changes`] captures.
     pub fn track_changes(&mut self) {
         // Pages that are dirty already must become so again to be told.
         self.note_dirty();
@@ -441,7 +448,7 @@ impl Memory {
 
     /// The indexes of the pages that were stored to or came to exist since the last call,
     /// or since [`Memory::track_changes`], ascending. Roots neither see nor disturb this.
-    pub fn take_changes(&mut self) -> Vec<u64> {
+    fn take_changes(&mut self) -> Vec<u64> {
         self.note_dirty();
         let changes = self.changes.as_mut();
         changes.map(PageList::take).unwrap_or_default()
@@ -466,9 +473,9 @@ impl Memory {
     pub fn proof(&mut self, address: u64) -> Box<[u8; PROOF_BYTES]> {
         self.root();
         let page = address >> PAGE_SHIFT;
-        let mut tree = std::mem::take(&mut self.tree);
+        let mut tree = self.tree.take();
         let branch = tree.branch(address, self.page(page));
-        self.tree = tree;
+        self.tree = Lending::Here(tree);
         branch
     }
 

@@ -35,7 +35,7 @@ impl Accelerator for Broken {
     }
 }
 
-fn broken(at: u64) -> Engine {
+pub fn broken(at: u64) -> Engine {
     Arc::new(move |_| {
         let inner = Translator::new(Options::default())?;
         Ok(Some(Box::new(Broken { inner, at })))

@@ -76,9 +76,19 @@ pub fn open(
     engine: Engine,
     host: impl PreimageOracle + Send + 'static,
 ) -> Result<Trace, TraceError> {
+    open_with(guest, folder, engine, host, small())
+}
+
+pub fn open_with(
+    guest: &str,
+    folder: &Path,
+    engine: Engine,
+    host: impl PreimageOracle + Send + 'static,
+    options: Options,
+) -> Result<Trace, TraceError> {
     let store = store(folder, guest);
     let output = Box::new(NoOutput);
-    Trace::open(start(guest), Box::new(host), output, store, engine, small())
+    Trace::open(start(guest), Box::new(host), output, store, engine, options)
 }
 
 pub fn no_host() -> NoOracle {

@@ -83,7 +83,9 @@ impl Trace {
         if self.shelf.state_hash(self.first).is_some() {
             self.open_checkpoint(self.first)?;
         }
-        match self.stand.base() == Some(self.first) && self.stand.step() == self.first {
+        match self.stand.base().map(|base| base.step) == Some(self.first)
+            && self.stand.step() == self.first
+        {
             true => Ok(()),
             false => self.begin_again(),
         }
@@ -109,6 +111,6 @@ impl Trace {
             return Err(TraceError::Beginning(reason));
         }
         self.stand = Stand::first(state, memory, &self.world, &self.engine)?;
-        self.stand.checkpoint(&mut self.shelf).map(drop)
+        self.stand.checkpoint(&mut self.shelf)
     }
 }

@@ -28,12 +28,17 @@ impl Pace {
         self.ran += time;
     }
 
-    /// A checkpoint was made at such a cost.
+    /// A checkpoint was made, which has taken so long up to now.
     pub fn made(&mut self, cost: Duration) {
         *self = Self {
             cost,
             ..Self::default()
         };
+    }
+
+    /// It has taken some more, while the run went on.
+    pub fn cost(&mut self, more: Duration) {
+        self.cost += more;
     }
 
     /// Whether there should be a checkpoint at this place.
@@ -76,7 +81,8 @@ mod tests {
             !pace.is_due()
         });
         assert_eq!(places.count(), PATIENCE as usize);
-        pace.made(2 * MILLISECOND);
+        pace.made(MILLISECOND);
+        pace.cost(MILLISECOND);
         pace.ran(15 * MILLISECOND);
         assert!(!pace.is_due());
         pace.ran(MILLISECOND);

@@ -1,4 +1,8 @@
 //! A machine somewhere in a trace, and what it has done since the checkpoint below it.
+//!
+//! A checkpoint is made in two parts. It is begun where the machine stands: what changed is
+//! copied, and hashed by other cores while the machine goes on. It is completed once its
+//! hash is known, at the latest before the next one begins.
 
 use crate::error::TraceError;
 use crate::saved::{Counted, Happened, Saved, encode_output};
@@ -7,6 +11,7 @@ use crate::world::{Known, Notes, SharedWorld};
 use crate::writer::Draft;
 use carronade_checkpoint::{Checkpoint, Error as StoreError, Output, Point};
 use carronade_emulator::accelerator::Accelerator;
+use carronade_emulator::capture::Capture;
 use carronade_emulator::hash::Hash;
 use carronade_emulator::machine::Machine;
 use carronade_emulator::memory::{Memory, Page, PageError, PageSource};
@@ -14,6 +19,7 @@ use carronade_emulator::oracle::OracleError;
 use carronade_emulator::state::State;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Makes what executes a machine's steps; nothing for the interpreter.
 pub type Engine =
@@ -23,9 +29,27 @@ pub type Engine =
 pub struct Stand {
     /// The machine.
     pub machine: Machine,
-    /// The checkpoint; none before the first.
+    /// The checkpoint; none before the first, and while the next one is incomplete.
     base: Option<Point>,
+    /// The next one, as long as it is incomplete.
+    begun: Option<Begun>,
     world: SharedWorld,
+}
+
+/// A checkpoint whose hash is being computed.
+struct Begun {
+    step: u64,
+    capture: Capture,
+    /// What else is to be stored, if it is.
+    rest: Option<Rest>,
+}
+
+/// What is stored of a checkpoint besides its hash and its pages.
+struct Rest {
+    from: Option<Point>,
+    state: Vec<u8>,
+    preimages: BTreeMap<Hash, Vec<u8>>,
+    output: Vec<Output>,
 }
 
 impl Stand {
@@ -50,6 +74,7 @@ impl Stand {
         Ok(Self {
             machine,
             base: None,
+            begun: None,
             world: world.clone(),
         })
     }
@@ -83,57 +108,106 @@ impl Stand {
         self.machine.state().step
     }
 
-    /// The step of the checkpoint below.
+    /// The checkpoint below; none before the first, and while the next one is incomplete.
     #[must_use]
-    pub fn base(&self) -> Option<u64> {
-        self.base.map(|base| base.step)
+    pub fn base(&self) -> Option<Point> {
+        self.base
     }
 
-    /// Makes a checkpoint here, if there is none, and goes on from it: its state hash, and
-    /// what was counted since the one before.
+    /// Begins a checkpoint here, if there is none, when the one before is complete: what
+    /// was counted since that.
     ///
     /// # Errors
-    /// When it cannot be stored, or an earlier run has come to another state here.
-    pub fn checkpoint(&mut self, shelf: &mut Shelf) -> Result<(Hash, Counted), TraceError> {
-        let (step, state_hash) = (self.step(), self.machine.witness()?.1);
+    /// When a page could not be loaded.
+    pub fn begin(&mut self, shelf: &mut Shelf) -> Result<Counted, TraceError> {
+        let step = self.step();
+        let is_new = shelf.state_hash(step).is_none() && !shelf.is_broken();
+        // Until this one is complete there is none to go on from: changes are told once.
+        let from = self.base.take().filter(|base| is_new && shelf.has(*base));
+        // The first checkpoint, or one whose base somebody has thinned away, needs all pages.
+        let capture = match from {
+            None if is_new => self.machine.capture_all()?,
+            _ => self.machine.capture_changes()?,
+        };
         let (stats, requests) = self.machine.take_counters();
         let counted = Counted { stats, requests };
-        let changes = self.machine.take_changes();
         let notes = self.world.take_notes();
-        match shelf.state_hash(step) {
-            Some(stored) => same(step, state_hash, stored)?,
-            None if shelf.is_broken() => (),
-            None => self.store(shelf, state_hash, &counted, &changes, notes)?,
-        }
-        self.base = Some(Point { step, state_hash });
-        Ok((state_hash, counted))
+        let rest = is_new.then(|| self.rest(from, shelf, &counted, notes));
+        self.begun = Some(Begun {
+            step,
+            capture,
+            rest: rest.transpose()?,
+        });
+        Ok(counted)
     }
 
-    fn store(
-        &mut self,
-        shelf: &mut Shelf,
-        state_hash: Hash,
+    fn rest(
+        &self,
+        from: Option<Point>,
+        shelf: &Shelf,
         counted: &Counted,
-        changes: &[(u64, Hash)],
         notes: Notes,
-    ) -> Result<(), TraceError> {
-        let step = self.step();
-        let from = self.base.filter(|base| shelf.has(*base));
-        let (mut preimages, all) = (notes.preimages, self.base_pages(from));
+    ) -> Result<Rest, TraceError> {
+        let mut preimages = notes.preimages;
         if from.is_none() {
             add_known(&mut preimages, shelf);
         }
-        let pages = all.as_deref().unwrap_or(changes);
-        let pages = with_bytes(self.machine.memory(), pages);
-        self.expect_pages()?;
-        shelf.put(Draft {
+        Ok(Rest {
             from,
-            to: Point { step, state_hash },
             state: Saved::of(&self.machine).encode()?,
-            pages,
             preimages,
-            output: encode_notes(step, counted, notes.output)?,
+            output: encode_notes(self.step(), counted, notes.output)?,
         })
+    }
+
+    /// Whether a checkpoint was begun that is not complete.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// Whether a checkpoint was begun, and completing it would take no time.
+    #[must_use]
+    pub fn is_hashed(&self) -> bool {
+        let begun = self.begun.as_ref();
+        begun.is_some_and(|begun| begun.capture.is_hashed())
+    }
+
+    /// Completes the checkpoint that was begun, if there is one, and goes on from it: how
+    /// long hashing it took.
+    ///
+    /// # Errors
+    /// When it cannot be stored, or an earlier run has come to another state there.
+    pub fn complete(&mut self, shelf: &mut Shelf) -> Result<Option<Duration>, TraceError> {
+        let Some(begun) = self.begun.take() else {
+            return Ok(None);
+        };
+        let (step, captured) = (begun.step, begun.capture.wait());
+        let (state_hash, took) = (captured.state_hash, captured.memory.hashing_time());
+        let to = Point { step, state_hash };
+        match (shelf.state_hash(step), begun.rest) {
+            (Some(stored), _) => same(step, state_hash, stored)?,
+            (None, Some(rest)) if !shelf.is_broken() => shelf.put(Draft {
+                from: rest.from,
+                to,
+                state: rest.state,
+                pages: captured.memory,
+                preimages: rest.preimages,
+                output: rest.output,
+            })?,
+            _ => (),
+        }
+        self.base = Some(to);
+        Ok(Some(took))
+    }
+
+    /// Makes a checkpoint in the first state, if there is none.
+    ///
+    /// # Errors
+    /// As [`Stand::begin`] and [`Stand::complete`].
+    pub fn checkpoint(&mut self, shelf: &mut Shelf) -> Result<(), TraceError> {
+        self.begin(shelf)?;
+        self.complete(shelf).map(drop)
     }
 
     /// Loads the pages that nobody has touched yet.
@@ -155,11 +229,6 @@ impl Stand {
             Some(error) => Err(TraceError::Unread(error.into())),
             None => Ok(()),
         }
-    }
-
-    /// The first checkpoint, or one whose base somebody has thinned away, needs all pages.
-    fn base_pages(&mut self, from: Option<Point>) -> Option<Vec<(u64, Hash)>> {
-        from.is_none().then(|| self.machine.pages())
     }
 }
 
@@ -183,14 +252,6 @@ fn encode_notes(
     let mut all: Vec<_> = written.collect();
     all.push(counted.encode(step)?);
     Ok(all)
-}
-
-fn with_bytes(memory: &Memory, pages: &[(u64, Hash)]) -> Vec<(u64, Hash, Box<Page>)> {
-    let page = |(index, root): &(u64, Hash)| {
-        let bytes = memory.page(*index)?;
-        Some((*index, *root, Box::new(*bytes)))
-    };
-    pages.iter().filter_map(page).collect()
 }
 
 /// A machine's pages, loaded when they are first touched.

@@ -149,7 +149,9 @@ impl Trace {
         let world = SharedWorld::new(host, Box::new(shelf.known()), output);
         let first = state.step;
         let mut stand = Stand::first(state, memory, &world, &engine)?;
-        let (start, _) = stand.checkpoint(&mut shelf)?;
+        stand.checkpoint(&mut shelf)?;
+        let start = stand.base().map(|base| base.state_hash);
+        let start = start.expect("a checkpoint was made");
         Ok(Self {
             shelf,
             world,
@@ -328,6 +330,9 @@ impl Trace {
             // Whoever made this checkpoint did not come to tell that it is the last.
             self.finish()?;
         }
+        if self.arrived(target) {
+            self.complete()?;
+        }
         Ok(self.arrived(target))
     }
 
@@ -343,7 +348,7 @@ impl Trace {
         self.asked.push(step);
         self.asked.drain(..self.asked.len().saturating_sub(ASKED));
         match base {
-            Some(base) if step - base < gap => Ok(()),
+            Some(base) if step - base.step < gap => Ok(()),
             _ => self.publish(),
         }
     }
@@ -358,10 +363,10 @@ impl Trace {
     }
 
     fn publish_here(&mut self) -> Result<(), TraceError> {
+        self.complete()?;
         let id = self.store().id();
-        let step = self.stand.step();
-        let state_hash = match self.shelf.state_hash(step) {
-            Some(hash) if self.stand.base() == Some(step) => hash,
+        let Point { state_hash, .. } = match self.stand.base() {
+            Some(here) if here.step == self.stand.step() && self.shelf.has(here) => here,
             _ => self.checkpoint()?,
         };
         if state_hash != id.prestate {
@@ -378,6 +383,7 @@ impl Trace {
     /// # Errors
     /// When one could not be written.
     pub fn flush(&mut self) -> Result<(), TraceError> {
+        self.complete()?;
         self.shelf.flush()?;
         self.thin()
     }
@@ -405,6 +411,7 @@ impl Trace {
         let nearest = self.shelf.nearest(target).unwrap_or(self.first);
         let here = self.stand.step();
         if here > target {
+            self.complete()?;
             self.before = Counted::default();
             return self.open_checkpoint(nearest);
         }
@@ -412,13 +419,15 @@ impl Trace {
         if gain < self.options.gain || self.options.faithful && !self.skip(here, nearest)? {
             return Ok(());
         }
+        self.complete()?;
         self.open_checkpoint(nearest)
     }
 
     /// Does what the caller sees of the steps between two checkpoints; whether they are
     /// two checkpoints.
     fn skip(&mut self, from: u64, to: u64) -> Result<bool, TraceError> {
-        if self.stand.base() != Some(from) {
+        self.complete()?;
+        if self.stand.base().map(|base| base.step) != Some(from) {
             return Ok(false);
         }
         let Some(checkpoint) = self.shelf.open(to)? else {
@@ -440,12 +449,16 @@ impl Trace {
     /// Runs to the target, or to the next place where something is to be done.
     fn advance(&mut self, target: u64) -> Result<(), TraceError> {
         if (self.interrupted)(self.progress()) {
+            self.complete()?;
             return Err(TraceError::Interrupted);
         }
         let here = self.stand.step();
         let (grid, node) = (self.next_on_grid(here), self.next_node(here));
         let until = [target, grid, node, here.saturating_add(SLICE)];
         let until = until.into_iter().fold(u64::MAX, u64::min);
+        if self.stand.is_hashed() {
+            self.complete()?;
+        }
         let (machine, began) = (&mut self.stand.machine, cpu_time());
         let ran = machine.run(until, Watch::Nothing);
         self.pace.ran(cpu_time().saturating_sub(began));
@@ -455,7 +468,7 @@ impl Trace {
         if exited {
             self.finish()
         } else if step == node || step == grid && !self.shelf.is_broken() && self.is_due() {
-            self.checkpoint().map(drop)
+            self.begin_checkpoint()
         } else {
             Ok(())
         }
@@ -476,8 +489,10 @@ impl Trace {
             .unwrap_or(u64::MAX)
     }
 
+    /// Whether there should be a checkpoint where the machine is. What the one before costs
+    /// is known only when it is complete.
     fn is_due(&mut self) -> bool {
-        !self.options.paced || self.pace.is_due()
+        !self.options.paced || !self.stand.has_begun() && self.pace.is_due()
     }
 
     /// The next checkpoint that there is, if the run must not pass it by.
@@ -486,14 +501,30 @@ impl Trace {
         next.flatten().unwrap_or(u64::MAX)
     }
 
-    fn checkpoint(&mut self) -> Result<Hash, TraceError> {
+    /// Makes a checkpoint where the machine is.
+    fn checkpoint(&mut self) -> Result<Point, TraceError> {
+        self.begin_checkpoint()?;
+        self.complete()?;
+        Ok(self.stand.base().expect("a checkpoint was made"))
+    }
+
+    /// Begins a checkpoint where the machine is, which goes on meanwhile.
+    fn begin_checkpoint(&mut self) -> Result<(), TraceError> {
+        self.complete()?;
         let began = cpu_time();
-        let (hash, counted) = self.stand.checkpoint(&mut self.shelf)?;
+        let counted = self.stand.begin(&mut self.shelf)?;
         self.before.join(&counted);
-        let cost = cpu_time().saturating_sub(began);
-        self.pace.made(cost + self.shelf.last_cost());
-        self.thin()?;
-        Ok(hash)
+        self.pace.made(cpu_time().saturating_sub(began));
+        Ok(())
+    }
+
+    /// Completes the checkpoint that was begun last.
+    fn complete(&mut self) -> Result<(), TraceError> {
+        if let Some(hashing) = self.stand.complete(&mut self.shelf)? {
+            self.pace.cost(hashing + self.shelf.last_cost());
+            self.thin()?;
+        }
+        Ok(())
     }
 
     /// Keeps the store within its bounds.
@@ -513,9 +544,7 @@ impl Trace {
     }
 
     fn finish(&mut self) -> Result<(), TraceError> {
-        let state_hash = self.checkpoint()?;
-        let step = self.stand.step();
-        let end = Point { step, state_hash };
+        let end = self.checkpoint()?;
         self.shelf.note(Job::End(end))?;
         self.end = Some(end);
         Ok(())

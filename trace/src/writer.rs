@@ -5,16 +5,16 @@ use crate::error::TraceError;
 use crate::pace::cpu_time;
 use carronade_checkpoint::{ChangedPage, Edge, Error as StoreError, Output, Point, TraceStore};
 use carronade_emulator::hash::Hash;
-use carronade_emulator::memory::Page;
+use carronade_emulator::memory::Captured;
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How many checkpoints may wait to be written: a slow disk slows the run down rather than
-/// filling memory.
-const WAITING: usize = 2;
+/// How many pages may wait to be written, one checkpoint's aside: a slow disk slows the run
+/// down rather than filling memory, but a moment in which much changes does not.
+const WAITING: usize = 1 << 15;
 
 /// An edge of its own, while the run goes on and changes what it was made of.
 pub struct Draft {
@@ -25,7 +25,7 @@ pub struct Draft {
     /// All but memory.
     pub state: Vec<u8>,
     /// The pages that changed, and their roots.
-    pub pages: Vec<(u64, Hash, Box<Page>)>,
+    pub pages: Captured,
     /// Pre-images that were read first.
     pub preimages: BTreeMap<Hash, Vec<u8>>,
     /// What the guest wrote, and counters.
@@ -34,11 +34,8 @@ pub struct Draft {
 
 impl Draft {
     fn put(&self, store: &TraceStore) -> Result<(), StoreError> {
-        let pages = self.pages.iter().map(|(index, root, bytes)| ChangedPage {
-            index: *index,
-            root: *root,
-            bytes,
-        });
+        let pages = self.pages.pages();
+        let pages = pages.map(|(index, root, bytes)| ChangedPage { index, root, bytes });
         let preimages = self.preimages.iter();
         store.put(Edge {
             from: self.from,
@@ -61,10 +58,21 @@ pub enum Job {
     End(Point),
 }
 
+impl Job {
+    fn pages(&self) -> usize {
+        match self {
+            Self::Checkpoint(draft) => draft.pages.count(),
+            Self::Note(..) | Self::End(_) => 0,
+        }
+    }
+}
+
 /// What became of the jobs so far.
 #[derive(Default)]
 struct Progress {
-    waiting: usize,
+    /// Jobs that are not done, and their pages.
+    jobs: usize,
+    pages: usize,
     /// The checkpoints whose base was gone when they were to be written, and those on them.
     lost: Vec<Point>,
     failure: Option<StoreError>,
@@ -76,7 +84,7 @@ type Shared = Arc<(Mutex<Progress>, Condvar)>;
 
 /// A thread that writes.
 pub struct Writer {
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<Sender<Job>>,
     shared: Shared,
     thread: Option<JoinHandle<()>>,
 }
@@ -85,7 +93,7 @@ impl Writer {
     /// A thread that writes to a store.
     #[must_use]
     pub fn new(store: TraceStore) -> Self {
-        let (jobs, queue) = sync_channel(WAITING);
+        let (jobs, queue) = channel();
         let shared = Shared::default();
         let theirs = Arc::clone(&shared);
         let thread = std::thread::spawn(move || write_all(&store, &queue, &theirs));
@@ -101,11 +109,14 @@ impl Writer {
     /// # Errors
     /// When something before it could not be written.
     pub fn write(&self, job: Job) -> Result<(), TraceError> {
-        let mut progress = lock(&self.shared);
+        let pages = job.pages();
+        let is_full = |all: &Progress| all.pages > 0 && all.pages + pages > WAITING;
+        let mut progress = self.wait_while(is_full);
         if let Some(failure) = progress.failure.take() {
             return Err(failure.into());
         }
-        progress.waiting += 1;
+        progress.jobs += 1;
+        progress.pages += pages;
         drop(progress);
         let sent = self.jobs.as_ref().map(|jobs| jobs.send(job).is_ok());
         assert_eq!(sent, Some(true), "the thread ends after its queue");
@@ -118,17 +129,17 @@ impl Writer {
     /// # Errors
     /// When something could not be written.
     pub fn flush(&self) -> Result<Vec<Point>, TraceError> {
-        let (_, changed) = &*self.shared;
-        let mut progress = lock(&self.shared);
-        while progress.waiting > 0 {
-            progress = changed
-                .wait(progress)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        let mut progress = self.wait_while(|all| all.jobs > 0);
         match progress.failure.take() {
             Some(failure) => Err(failure.into()),
             None => Ok(std::mem::take(&mut progress.lost)),
         }
+    }
+
+    fn wait_while(&self, still: impl Fn(&Progress) -> bool) -> MutexGuard<'_, Progress> {
+        let (_, changed) = &*self.shared;
+        let waited = changed.wait_while(lock(&self.shared), |progress| still(progress));
+        waited.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How much CPU time it took to write the last checkpoint.
@@ -162,9 +173,11 @@ fn write_all(store: &TraceStore, queue: &Receiver<Job>, shared: &Shared) {
         // After a failure nothing is written until it has been told.
         let failed = lock(shared).failure.is_some();
         let (began, counts) = (cpu_time(), matches!(job, Job::Checkpoint(_)));
+        let pages = job.pages();
         let done = if failed { Ok(None) } else { write(store, job) };
         let mut progress = lock(shared);
-        progress.waiting -= 1;
+        progress.jobs -= 1;
+        progress.pages -= pages;
         if counts {
             progress.cost = cpu_time().saturating_sub(began);
         }

@@ -20,6 +20,7 @@ pub(crate) fn encode(trace: TraceId, edge: &Edge) -> Vec<u8> {
         }
     });
     let pages = pages.collect();
+    packer.begin_others();
     let preimages = edge.preimages.iter().map(|(key, value)| PreimageEntry {
         key: *key,
         piece: packer.add(value),

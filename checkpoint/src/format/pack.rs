@@ -5,10 +5,17 @@
 //! which gets a quarter below that. Its implementation is Rust without unsafe code.
 
 use crate::name::Hash;
+use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 use serde::{Deserialize, Serialize};
 
 /// LZ4 cannot do better; a piece that says so is not sound.
 const MOST: u64 = 255;
+
+/// After so many pieces in a row that lost less than a quarter, packing is tried with few
+/// only: pages of random bytes lie together, and cost most.
+const FUTILE: u32 = 4;
+/// One of so many is tried then.
+const TRIED: u32 = 8;
 
 /// A piece whose length is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,17 +32,17 @@ pub(crate) struct Piece {
 pub(crate) struct Packer {
     pub area: Vec<u8>,
     scratch: Vec<u8>,
+    table: CompressTable,
+    /// How many pieces in a row lost less than a quarter, or were not tried.
+    futile: u32,
 }
 
 impl Packer {
     /// Adds a piece.
     pub fn add(&mut self, bytes: &[u8]) -> Piece {
-        self.scratch
-            .resize(lz4_flex::block::get_maximum_output_size(bytes.len()), 0);
-        let packed = lz4_flex::block::compress_into(bytes, &mut self.scratch);
-        let stored = match packed {
-            Ok(length) if length < bytes.len() => &self.scratch[..length],
-            _ => bytes,
+        let stored = match self.pack(bytes) {
+            Some(length) => &self.scratch[..length],
+            None => bytes,
         };
         self.area.extend_from_slice(stored);
         Piece {
@@ -43,6 +50,26 @@ impl Packer {
             stored: stored.len() as u64,
             hash: blake3::hash(bytes).into(),
         }
+    }
+
+    /// What follows is of another kind, which may be packed.
+    pub fn begin_others(&mut self) {
+        self.futile = 0;
+    }
+
+    /// Packs a piece into `scratch`: its length there, if it is smaller.
+    fn pack(&mut self, bytes: &[u8]) -> Option<usize> {
+        self.futile += 1;
+        if self.futile > FUTILE && !self.futile.is_multiple_of(TRIED) {
+            return None;
+        }
+        self.scratch.resize(get_maximum_output_size(bytes.len()), 0);
+        let packed = compress_into_with_table(bytes, &mut self.scratch, &mut self.table);
+        let length = packed.ok().filter(|length| *length < bytes.len())?;
+        if length <= bytes.len() / 4 * 3 {
+            self.futile = 0;
+        }
+        Some(length)
     }
 }
 
@@ -89,6 +116,24 @@ mod tests {
             assert_eq!(piece.unpack(&packer.area[start..]).unwrap(), bytes);
         }
         assert!(packer.area.len() < noise.len() + 100);
+    }
+
+    #[test]
+    fn noise_is_no_longer_tried_until_something_else_comes() {
+        let mut packer = Packer::default();
+        let noise = |page: u32| -> Vec<u8> {
+            let word = |n: u32| *blake3::hash(&(page * 1000 + n).to_le_bytes()).as_bytes();
+            (0..128).flat_map(word).collect()
+        };
+        let mut tried = 0;
+        for page in 0..80 {
+            packer.scratch.clear();
+            assert_eq!(packer.add(&noise(page)).stored, 4096);
+            tried += usize::from(!packer.scratch.is_empty());
+        }
+        assert_eq!(tried, 4 + 10);
+        let stored: Vec<_> = (0..10).map(|_| packer.add(&[1; 4096]).stored).collect();
+        assert!(stored.contains(&4096) && stored[8..].iter().all(|length| *length < 100));
     }
 
     #[test]

@@ -331,3 +331,93 @@ fn restoring_a_page_of_code_is_reported() {
         assert_eq!(memory.take_code_writes().len(), PAGE_SIZE / 8);
     }
 }
+
+/// A capture that somebody waits for later, and what it must be of.
+struct Expected {
+    capture: Capture,
+    changed: BTreeSet<u64>,
+    bytes: BTreeMap<(u64, usize), u8>,
+}
+
+impl Expected {
+    fn check(self) {
+        let captured = self.capture.wait();
+        assert_eq!(captured.root(), root_of_bytes(&self.bytes));
+        assert_eq!(captured.pages().count(), captured.count());
+        let mut missing = self.changed;
+        for (index, root, bytes) in captured.pages() {
+            let mut wanted = [0; PAGE_SIZE];
+            for ((_, offset), byte) in self.bytes.range((index, 0)..(index + 1, 0)) {
+                wanted[*offset] = *byte;
+            }
+            assert_eq!(*bytes, wanted, "page {index:x}");
+            assert_eq!(root, page_root(bytes), "page {index:x}");
+            missing.remove(&index);
+        }
+        assert_eq!(missing, BTreeSet::new());
+    }
+}
+
+#[test]
+fn captures_are_of_their_moment_whatever_is_stored_later() {
+    for mut memory in both() {
+        let mut numbers = Numbers(7);
+        let (mut bytes, mut changed, mut all) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let mut waiting: Vec<Expected> = Vec::new();
+        memory.track_changes();
+        for _ in 0..6000 {
+            match numbers.below(60) {
+                0 => waiting.push(Expected {
+                    capture: memory.capture_changes(),
+                    changed: std::mem::take(&mut changed),
+                    bytes: bytes.clone(),
+                }),
+                1 if numbers.below(10) == 0 => {
+                    changed.clear();
+                    let capture = memory.capture_all();
+                    let (changed, bytes) = (all.clone(), bytes.clone());
+                    waiting.push(Expected {
+                        capture,
+                        changed,
+                        bytes,
+                    });
+                }
+                2 if !waiting.is_empty() => {
+                    let which = numbers.below(waiting.len() as u64) as usize;
+                    waiting.swap_remove(which).check();
+                }
+                3 => assert_eq!(memory.root(), root_of_bytes(&bytes)),
+                4 => {
+                    let address = numbers.page() << PAGE_SHIFT;
+                    let branch = memory.proof(address);
+                    let leaf = branch[..32].try_into().unwrap();
+                    assert_eq!(fold_branch(address, &leaf, &branch), root_of_bytes(&bytes));
+                }
+                _ => {
+                    let (page, offset) = (numbers.page(), numbers.below(4096));
+                    let byte = numbers.next() as u8;
+                    let address = (page << PAGE_SHIFT) + offset;
+                    let _ = memory.store(address, Width::Byte, u64::from(byte));
+                    bytes.insert((page, offset as usize), byte);
+                    changed.insert(page);
+                    all.insert(page);
+                }
+            }
+        }
+        waiting.into_iter().for_each(Expected::check);
+    }
+}
+
+#[test]
+fn a_capture_does_not_make_changes_known_twice() {
+    let mut memory = Memory::new();
+    memory.track_changes();
+    let _ = memory.store(4096, Width::Double, 1);
+    let pages =
+        |capture: Capture| -> Vec<u64> { capture.wait().pages().map(|(page, ..)| page).collect() };
+    assert_eq!(pages(memory.capture_changes()), [1]);
+    assert_eq!(pages(memory.capture_changes()), []);
+    let _ = memory.store(8192, Width::Double, 1);
+    assert_eq!(pages(memory.capture_all()), [1, 2]);
+    assert_eq!(pages(memory.capture_changes()), []);
+}

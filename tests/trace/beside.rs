@@ -1,0 +1,89 @@
+//! Checkpoints are hashed while the run goes on; nobody is to notice.
+
+use crate::bisect::broken;
+use crate::support::*;
+use carronade_trace::{Options, TraceError};
+
+const GUEST: &str = "sortmap";
+
+/// The steps of the checkpoints that small traces have, up to some step.
+fn grid(until: u64) -> Vec<u64> {
+    (0..=until).step_by(1 << small().interval_shift).collect()
+}
+
+#[test]
+fn an_interrupted_run_leaves_all_checkpoints_that_it_has_come_to() {
+    for stop in [1, 3, 20] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut trace = open(GUEST, folder.path(), translator(), no_host()).unwrap();
+        let end = grid(u64::from(u32::MAX))[stop];
+        trace.observe(move |progress| progress.step >= end);
+        assert!(matches!(trace.seek(u64::MAX), Err(TraceError::Interrupted)));
+        drop(trace);
+        let store = store(folder.path(), GUEST);
+        let steps: Vec<u64> = store
+            .checkpoints()
+            .unwrap()
+            .iter()
+            .map(|point| point.step)
+            .collect();
+        assert_eq!(steps, grid(end));
+    }
+}
+
+#[test]
+fn a_checkpoint_with_another_hash_than_the_stored_one_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let length = length(GUEST);
+    let at = length / 3;
+    let mut wrong = open(GUEST, folder.path(), broken(at), no_host()).unwrap();
+    wrong.seek(u64::MAX).unwrap();
+    drop(wrong);
+    // One that stops at every checkpoint, but never goes on from one.
+    let options = Options {
+        faithful: true,
+        gain: u64::MAX,
+        ..small()
+    };
+    let mut right = open_with(GUEST, folder.path(), interpreter(), no_host(), options).unwrap();
+    let Err(TraceError::Differs { step, now, stored }) = right.seek(u64::MAX) else {
+        panic!("the states differ");
+    };
+    assert_eq!(now, interpreted(GUEST, &[step])[0]);
+    assert_ne!(now, stored);
+    let next = grid(length).into_iter().find(|point| *point >= at);
+    // It is called in every quantum.
+    assert!(
+        (next.unwrap()..at + 400_000).contains(&step),
+        "{step}, {at}"
+    );
+}
+
+#[test]
+fn after_an_error_at_a_checkpoint_the_next_one_holds_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let length = length(GUEST);
+    let mut wrong = open(GUEST, folder.path(), broken(0), no_host()).unwrap();
+    wrong.seek(grid(length)[1]).unwrap();
+    drop(wrong);
+    let options = Options {
+        faithful: true,
+        gain: u64::MAX,
+        ..small()
+    };
+    let mut right = open_with(GUEST, folder.path(), interpreter(), no_host(), options).unwrap();
+    let differs = right.seek(length).map(drop);
+    assert!(matches!(differs, Err(TraceError::Differs { .. })));
+    // Who asks on regardless gets right answers, and leaves checkpoints that are right.
+    right.seek(length).unwrap();
+    right.flush().unwrap();
+    drop(right);
+    let mut again = open(GUEST, folder.path(), interpreter(), no_host()).unwrap();
+    let steps = [length - 1, length / 2, length / 3];
+    let mut sorted = steps;
+    sorted.sort_unstable();
+    let wanted = interpreted(GUEST, &sorted);
+    for (step, wanted) in sorted.iter().zip(wanted) {
+        assert_eq!(again.state_hash(*step).unwrap(), wanted, "at {step}");
+    }
+}
