@@ -503,6 +503,9 @@ impl Trace {
 
     /// Makes a checkpoint where the machine is.
     fn checkpoint(&mut self) -> Result<Point, TraceError> {
+        self.complete()?;
+        // Nothing goes on meanwhile, so that all cores may hash.
+        self.stand.machine.witness()?;
         self.begin_checkpoint()?;
         self.complete()?;
         Ok(self.stand.base().expect("a checkpoint was made"))
