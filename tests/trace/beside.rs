@@ -2,6 +2,7 @@
 
 use crate::bisect::broken;
 use crate::support::*;
+use carronade_emulator::step::SCHED_QUANTUM;
 use carronade_trace::{Options, TraceError};
 
 const GUEST: &str = "sortmap";
@@ -32,6 +33,21 @@ fn an_interrupted_run_leaves_all_checkpoints_that_it_has_come_to() {
 }
 
 #[test]
+fn a_trace_that_goes_away_leaves_the_checkpoint_that_it_stands_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut trace = open(GUEST, folder.path(), translator(), no_host()).unwrap();
+    let pause = grid(u64::from(u32::MAX))[5];
+    while trace.progress().step < pause {
+        trace.approach(u64::MAX, pause).unwrap();
+    }
+    drop(trace);
+    let store = store(folder.path(), GUEST);
+    let last = store.checkpoints().unwrap().pop().unwrap();
+    assert_eq!(last.step, pause);
+    assert_eq!(last.state_hash, interpreted(GUEST, &[pause])[0]);
+}
+
+#[test]
 fn a_checkpoint_with_another_hash_than_the_stored_one_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let length = length(GUEST);
@@ -52,9 +68,10 @@ fn a_checkpoint_with_another_hash_than_the_stored_one_is_an_error() {
     assert_eq!(now, interpreted(GUEST, &[step])[0]);
     assert_ne!(now, stored);
     let next = grid(length).into_iter().find(|point| *point >= at);
-    // It is called in every quantum.
+    // It is called in every quantum, and told at the first checkpoint after that.
+    let quantum = SCHED_QUANTUM + (1 << small().interval_shift);
     assert!(
-        (next.unwrap()..at + 400_000).contains(&step),
+        (next.unwrap()..at + quantum).contains(&step),
         "{step}, {at}"
     );
 }

@@ -36,6 +36,7 @@ impl Trace {
     /// When neither can be had.
     pub fn recover(&mut self) -> Result<(), TraceError> {
         // What could not be written has been told.
+        let _ = self.stand.complete(&mut self.shelf);
         let _ = self.shelf.flush();
         self.store().set_damaged_aside();
         let gone_back = self.go_back();

@@ -41,9 +41,11 @@ impl Pace {
         self.cost += more;
     }
 
-    /// Whether there should be a checkpoint at this place.
-    pub fn is_due(&mut self) -> bool {
-        let due = self.ran >= self.cost * WORTH || self.passed >= PATIENCE;
+    /// Whether there should be a checkpoint at this place. What the one before costs is
+    /// not known as long as it is `pending`.
+    pub fn is_due(&mut self, pending: bool) -> bool {
+        let worth = !pending && self.ran >= self.cost * WORTH;
+        let due = worth || self.passed >= PATIENCE;
         if !due {
             self.passed += 1;
         }
@@ -66,10 +68,10 @@ mod tests {
     #[test]
     fn cheap_checkpoints_are_always_due() {
         let mut pace = Pace::default();
-        assert!(pace.is_due());
+        assert!(pace.is_due(false));
         pace.made(MILLISECOND);
         pace.ran(8 * MILLISECOND);
-        assert!(pace.is_due());
+        assert!(pace.is_due(false));
     }
 
     #[test]
@@ -78,14 +80,23 @@ mod tests {
         pace.made(100 * MILLISECOND);
         let places = (1..).take_while(|_| {
             pace.ran(MILLISECOND);
-            !pace.is_due()
+            !pace.is_due(false)
         });
         assert_eq!(places.count(), PATIENCE as usize);
         pace.made(MILLISECOND);
         pace.cost(MILLISECOND);
         pace.ran(15 * MILLISECOND);
-        assert!(!pace.is_due());
+        assert!(!pace.is_due(false));
         pace.ran(MILLISECOND);
-        assert!(pace.is_due());
+        assert!(pace.is_due(false));
+    }
+
+    #[test]
+    fn a_pending_one_is_waited_for_but_not_for_ever() {
+        let mut pace = Pace::default();
+        pace.made(Duration::ZERO);
+        pace.ran(MILLISECOND);
+        let places = (1..).take_while(|_| !pace.is_due(true));
+        assert_eq!(places.count(), PATIENCE as usize);
     }
 }

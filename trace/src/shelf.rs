@@ -167,12 +167,14 @@ impl Shelf {
     }
 
     /// Whether a checkpoint is there for others to go on from.
-    pub fn has(&mut self, point: Point) -> bool {
+    ///
+    /// # Errors
+    /// When one could not be written.
+    pub fn has(&mut self, point: Point) -> Result<bool, TraceError> {
         if self.writer.has_lost() {
-            // What cannot be told now will be told by the next call that can.
-            let _ = self.flush();
+            self.flush()?;
         }
-        self.state_hash(point.step) == Some(point.state_hash)
+        Ok(self.state_hash(point.step) == Some(point.state_hash))
     }
 
     /// Adds a checkpoint, which is written while the run goes on.

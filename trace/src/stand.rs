@@ -41,11 +41,11 @@ struct Begun {
     step: u64,
     capture: Capture,
     /// What else is to be stored, if it is.
-    rest: Option<Rest>,
+    contents: Option<Contents>,
 }
 
 /// What is stored of a checkpoint besides its hash and its pages.
-struct Rest {
+struct Contents {
     from: Option<Point>,
     state: Vec<u8>,
     preimages: BTreeMap<Hash, Vec<u8>>,
@@ -123,7 +123,11 @@ impl Stand {
         let step = self.step();
         let is_new = shelf.state_hash(step).is_none() && !shelf.is_broken();
         // Until this one is complete there is none to go on from: changes are told once.
-        let from = self.base.take().filter(|base| is_new && shelf.has(*base));
+        debug_assert!(self.begun.is_none(), "the one before is complete");
+        let from = match self.base.take() {
+            Some(base) if is_new && shelf.has(base)? => Some(base),
+            _ => None,
+        };
         // The first checkpoint, or one whose base somebody has thinned away, needs all pages.
         let capture = match from {
             None if is_new => self.machine.capture_all()?,
@@ -132,27 +136,27 @@ impl Stand {
         let (stats, requests) = self.machine.take_counters();
         let counted = Counted { stats, requests };
         let notes = self.world.take_notes();
-        let rest = is_new.then(|| self.rest(from, shelf, &counted, notes));
+        let contents = is_new.then(|| self.contents(from, shelf, &counted, notes));
         self.begun = Some(Begun {
             step,
             capture,
-            rest: rest.transpose()?,
+            contents: contents.transpose()?,
         });
         Ok(counted)
     }
 
-    fn rest(
+    fn contents(
         &self,
         from: Option<Point>,
         shelf: &Shelf,
         counted: &Counted,
         notes: Notes,
-    ) -> Result<Rest, TraceError> {
+    ) -> Result<Contents, TraceError> {
         let mut preimages = notes.preimages;
         if from.is_none() {
             add_known(&mut preimages, shelf);
         }
-        Ok(Rest {
+        Ok(Contents {
             from,
             state: Saved::of(&self.machine).encode()?,
             preimages,
@@ -185,15 +189,15 @@ impl Stand {
         let (step, captured) = (begun.step, begun.capture.wait());
         let (state_hash, took) = (captured.state_hash, captured.memory.hashing_time());
         let to = Point { step, state_hash };
-        match (shelf.state_hash(step), begun.rest) {
+        match (shelf.state_hash(step), begun.contents) {
             (Some(stored), _) => same(step, state_hash, stored)?,
-            (None, Some(rest)) if !shelf.is_broken() => shelf.put(Draft {
-                from: rest.from,
+            (None, Some(contents)) if !shelf.is_broken() => shelf.put(Draft {
+                from: contents.from,
                 to,
-                state: rest.state,
+                state: contents.state,
                 pages: captured.memory,
-                preimages: rest.preimages,
-                output: rest.output,
+                preimages: contents.preimages,
+                output: contents.output,
             })?,
             _ => (),
         }

@@ -19,6 +19,7 @@ use carronade_emulator::state::State;
 use carronade_emulator::stats::DebugInfo;
 use carronade_emulator::step::GuestOutput;
 use carronade_emulator::witness::StepWitness;
+use std::time::Instant;
 
 /// How a trace is run.
 #[derive(Debug, Clone, Copy)]
@@ -342,6 +343,7 @@ impl Trace {
     /// # Errors
     /// When it cannot be stored.
     pub fn keep(&mut self) -> Result<(), TraceError> {
+        self.complete()?;
         let gap = self.options.asked_gap;
         let (step, base) = (self.stand.step(), self.stand.base());
         self.asked.retain(|asked| *asked != step);
@@ -366,7 +368,7 @@ impl Trace {
         self.complete()?;
         let id = self.store().id();
         let Point { state_hash, .. } = match self.stand.base() {
-            Some(here) if here.step == self.stand.step() && self.shelf.has(here) => here,
+            Some(here) if here.step == self.stand.step() && self.shelf.has(here)? => here,
             _ => self.checkpoint()?,
         };
         if state_hash != id.prestate {
@@ -408,10 +410,12 @@ impl Trace {
 
     /// Opens the checkpoint before a step, if that is nearer than where the machine is.
     fn come_near(&mut self, target: u64) -> Result<(), TraceError> {
-        let nearest = self.shelf.nearest(target).unwrap_or(self.first);
         let here = self.stand.step();
         if here > target {
             self.complete()?;
+        }
+        let nearest = self.shelf.nearest(target).unwrap_or(self.first);
+        if here > target {
             self.before = Counted::default();
             return self.open_checkpoint(nearest);
         }
@@ -449,16 +453,15 @@ impl Trace {
     /// Runs to the target, or to the next place where something is to be done.
     fn advance(&mut self, target: u64) -> Result<(), TraceError> {
         if (self.interrupted)(self.progress()) {
+            return Err(self.interruption());
+        }
+        if self.stand.is_hashed() {
             self.complete()?;
-            return Err(TraceError::Interrupted);
         }
         let here = self.stand.step();
         let (grid, node) = (self.next_on_grid(here), self.next_node(here));
         let until = [target, grid, node, here.saturating_add(SLICE)];
         let until = until.into_iter().fold(u64::MAX, u64::min);
-        if self.stand.is_hashed() {
-            self.complete()?;
-        }
         let (machine, began) = (&mut self.stand.machine, cpu_time());
         let ran = machine.run(until, Watch::Nothing);
         self.pace.ran(cpu_time().saturating_sub(began));
@@ -467,7 +470,7 @@ impl Trace {
         ran?;
         if exited {
             self.finish()
-        } else if step == node || step == grid && !self.shelf.is_broken() && self.is_due() {
+        } else if step == node || step == grid && !self.shelf.is_broken() && self.is_due()? {
             self.begin_checkpoint()
         } else {
             Ok(())
@@ -489,10 +492,21 @@ impl Trace {
             .unwrap_or(u64::MAX)
     }
 
-    /// Whether there should be a checkpoint where the machine is. What the one before costs
-    /// is known only when it is complete.
-    fn is_due(&mut self) -> bool {
-        !self.options.paced || !self.stand.has_begun() && self.pace.is_due()
+    /// Whether there should be a checkpoint where the machine is.
+    fn is_due(&mut self) -> Result<bool, TraceError> {
+        if self.stand.is_hashed() {
+            self.complete()?;
+        }
+        let pending = self.stand.has_begun();
+        Ok(!self.options.paced || self.pace.is_due(pending))
+    }
+
+    /// Leaves what the run has come to, for who goes on some other time.
+    fn interruption(&mut self) -> TraceError {
+        match self.stand.complete(&mut self.shelf) {
+            Err(error @ TraceError::Differs { .. }) => error,
+            _ => TraceError::Interrupted,
+        }
     }
 
     /// The next checkpoint that there is, if the run must not pass it by.
@@ -505,8 +519,11 @@ impl Trace {
     fn checkpoint(&mut self) -> Result<Point, TraceError> {
         self.complete()?;
         // Nothing goes on meanwhile, so that all cores may hash.
+        let began = Instant::now();
         self.stand.machine.witness()?;
+        let hashing = began.elapsed();
         self.begin_checkpoint()?;
+        self.pace.cost(hashing);
         self.complete()?;
         Ok(self.stand.base().expect("a checkpoint was made"))
     }
@@ -551,6 +568,15 @@ impl Trace {
         self.shelf.note(Job::End(end))?;
         self.end = Some(end);
         Ok(())
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // What cannot be stored can be told to nobody.
+            let _ = self.stand.complete(&mut self.shelf);
+        }
     }
 }
 

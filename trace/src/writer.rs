@@ -15,6 +15,8 @@ use std::time::Duration;
 /// How many pages may wait to be written, one checkpoint's aside: a slow disk slows the run
 /// down rather than filling memory, but a moment in which much changes does not.
 const WAITING: usize = 1 << 15;
+/// How many checkpoints and notes, if they have few pages.
+const JOBS: usize = 16;
 
 /// An edge of its own, while the run goes on and changes what it was made of.
 pub struct Draft {
@@ -76,8 +78,29 @@ struct Progress {
     /// The checkpoints whose base was gone when they were to be written, and those on them.
     lost: Vec<Point>,
     failure: Option<StoreError>,
+    /// Whether the thread has panicked.
+    dead: bool,
     /// CPU time of the last checkpoint.
     cost: Duration,
+}
+
+impl Progress {
+    /// Whether a job of so many pages would be too much.
+    fn is_full_for(&self, pages: usize) -> bool {
+        self.jobs >= JOBS || self.pages > 0 && self.pages + pages > WAITING
+    }
+}
+
+/// Tells those who wait when the thread panics.
+struct Obituary<'a>(&'a Shared);
+
+impl Drop for Obituary<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            lock(self.0).dead = true;
+            self.0.1.notify_all();
+        }
+    }
 }
 
 type Shared = Arc<(Mutex<Progress>, Condvar)>;
@@ -110,8 +133,7 @@ impl Writer {
     /// When something before it could not be written.
     pub fn write(&self, job: Job) -> Result<(), TraceError> {
         let pages = job.pages();
-        let is_full = |all: &Progress| all.pages > 0 && all.pages + pages > WAITING;
-        let mut progress = self.wait_while(is_full);
+        let mut progress = self.wait_while(|all| all.is_full_for(pages));
         if let Some(failure) = progress.failure.take() {
             return Err(failure.into());
         }
@@ -138,8 +160,10 @@ impl Writer {
 
     fn wait_while(&self, still: impl Fn(&Progress) -> bool) -> MutexGuard<'_, Progress> {
         let (_, changed) = &*self.shared;
-        let waited = changed.wait_while(lock(&self.shared), |progress| still(progress));
-        waited.unwrap_or_else(PoisonError::into_inner)
+        let waited = changed.wait_while(lock(&self.shared), |all| !all.dead && still(all));
+        let progress = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(!progress.dead, "writing checkpoints has failed");
+        progress
     }
 
     /// How much CPU time it took to write the last checkpoint.
@@ -169,6 +193,7 @@ fn lock(shared: &Shared) -> MutexGuard<'_, Progress> {
 }
 
 fn write_all(store: &TraceStore, queue: &Receiver<Job>, shared: &Shared) {
+    let _obituary = Obituary(shared);
     for job in queue {
         // After a failure nothing is written until it has been told.
         let failed = lock(shared).failure.is_some();
@@ -198,5 +223,49 @@ fn write(store: &TraceStore, job: Job) -> Result<Option<Point>, StoreError> {
         },
         Job::Note(trace, name, bytes) => trace.keep_note(name, &bytes).map(|_| None),
         Job::End(end) => store.keep_end(end).map(|_| None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_is_bounded_by_pages_and_by_jobs() {
+        let queue = |jobs, pages| Progress {
+            jobs,
+            pages,
+            ..Progress::default()
+        };
+        assert!(
+            !queue(0, 0).is_full_for(10 * WAITING),
+            "one alone may be large"
+        );
+        assert!(
+            !queue(1, 0).is_full_for(10 * WAITING),
+            "a note has no pages"
+        );
+        assert!(queue(1, 1).is_full_for(WAITING));
+        assert!(!queue(JOBS - 1, 1).is_full_for(WAITING - 1));
+        assert!(queue(JOBS, 0).is_full_for(0));
+    }
+
+    #[test]
+    fn who_waits_for_a_writer_that_panicked_does_so_too() {
+        let shared = Shared::default();
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            let _obituary = Obituary(&theirs);
+            panic!("on purpose");
+        });
+        assert!(thread.join().is_err());
+        lock(&shared).jobs = 1;
+        let writer = Writer {
+            jobs: None,
+            shared,
+            thread: None,
+        };
+        let flushed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.flush()));
+        assert!(flushed.is_err());
     }
 }

@@ -11,7 +11,7 @@ pub(crate) fn encode(trace: TraceId, edge: &Edge) -> Vec<u8> {
     let state = packer.add(edge.state);
     let output = packer.add(&encode_output(&edge.output));
     let pages = edge.pages.iter().map(|page| {
-        let piece = packer.add(page.bytes);
+        let piece = packer.add_page(page.bytes);
         PageEntry {
             index: page.index,
             root: page.root,
@@ -20,7 +20,6 @@ pub(crate) fn encode(trace: TraceId, edge: &Edge) -> Vec<u8> {
         }
     });
     let pages = pages.collect();
-    packer.begin_others();
     let preimages = edge.preimages.iter().map(|(key, value)| PreimageEntry {
         key: *key,
         piece: packer.add(value),

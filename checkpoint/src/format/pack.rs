@@ -1,6 +1,6 @@
-//! Pieces of an object, each packed with LZ4 if that makes it smaller.
+//! Pieces of an object, packed with LZ4 where that is worth it.
 //!
-//! LZ4, since pages are written while a run waits: on the pages of the guests in
+//! LZ4, since packing is what a stored checkpoint costs most: on the pages of the guests in
 //! `benches/guests` it packs to 25 to 50 %, in a quarter of the time of zstd's level 1,
 //! which gets a quarter below that. Its implementation is Rust without unsafe code.
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// LZ4 cannot do better; a piece that says so is not sound.
 const MOST: u64 = 255;
 
-/// After so many pieces in a row that lost less than a quarter, packing is tried with few
+/// After so many pages in a row that lost less than a quarter, packing is tried with few
 /// only: pages of random bytes lie together, and cost most.
 const FUTILE: u32 = 4;
 /// One of so many is tried then.
@@ -33,17 +33,31 @@ pub(crate) struct Packer {
     pub area: Vec<u8>,
     scratch: Vec<u8>,
     table: CompressTable,
-    /// How many pieces in a row lost less than a quarter, or were not tried.
+    /// How many pages in a row lost less than a quarter, or were not tried.
     futile: u32,
 }
 
 impl Packer {
-    /// Adds a piece.
+    /// Adds a piece, packed if that makes it smaller.
     pub fn add(&mut self, bytes: &[u8]) -> Piece {
-        let stored = match self.pack(bytes) {
-            Some(length) => &self.scratch[..length],
-            None => bytes,
-        };
+        let packed = self.pack(bytes);
+        self.put(bytes, packed)
+    }
+
+    /// Adds a page, packed if that is likely to make it much smaller.
+    pub fn add_page(&mut self, bytes: &[u8]) -> Piece {
+        self.futile += 1;
+        let tried = self.futile <= FUTILE || self.futile.is_multiple_of(TRIED);
+        let packed = if tried { self.pack(bytes) } else { None };
+        if packed.is_some_and(|length| length <= bytes.len() / 4 * 3) {
+            self.futile = 0;
+        }
+        self.put(bytes, packed)
+    }
+
+    /// Adds a piece that lies in `scratch` if it is packed, so long there.
+    fn put(&mut self, bytes: &[u8], packed: Option<usize>) -> Piece {
+        let stored = packed.map_or(bytes, |length| &self.scratch[..length]);
         self.area.extend_from_slice(stored);
         Piece {
             length: bytes.len() as u64,
@@ -52,24 +66,11 @@ impl Packer {
         }
     }
 
-    /// What follows is of another kind, which may be packed.
-    pub fn begin_others(&mut self) {
-        self.futile = 0;
-    }
-
     /// Packs a piece into `scratch`: its length there, if it is smaller.
     fn pack(&mut self, bytes: &[u8]) -> Option<usize> {
-        self.futile += 1;
-        if self.futile > FUTILE && !self.futile.is_multiple_of(TRIED) {
-            return None;
-        }
         self.scratch.resize(get_maximum_output_size(bytes.len()), 0);
         let packed = compress_into_with_table(bytes, &mut self.scratch, &mut self.table);
-        let length = packed.ok().filter(|length| *length < bytes.len())?;
-        if length <= bytes.len() / 4 * 3 {
-            self.futile = 0;
-        }
-        Some(length)
+        packed.ok().filter(|length| *length < bytes.len())
     }
 }
 
@@ -128,11 +129,13 @@ mod tests {
         let mut tried = 0;
         for page in 0..80 {
             packer.scratch.clear();
-            assert_eq!(packer.add(&noise(page)).stored, 4096);
+            assert_eq!(packer.add_page(&noise(page)).stored, 4096);
             tried += usize::from(!packer.scratch.is_empty());
         }
         assert_eq!(tried, 4 + 10);
-        let stored: Vec<_> = (0..10).map(|_| packer.add(&[1; 4096]).stored).collect();
+        let stored: Vec<_> = (0..10)
+            .map(|_| packer.add_page(&[1; 4096]).stored)
+            .collect();
         assert!(stored.contains(&4096) && stored[8..].iter().all(|length| *length < 100));
     }
 

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 /// How many sets of copies that nobody uses are held on to, to be used again: memory that the
 /// system gives anew for each capture would cost as much as the copying.
 const SPARES: usize = 2;
+/// How many pages a set has at most that is held on to: captures of all pages are rare.
+const LARGEST: usize = 1 << 15;
 /// How many pages more than needed a set may have had that is used again.
 const SLACK: usize = 1024;
 
@@ -52,7 +54,9 @@ impl Spares {
 
     /// Holds on to a set.
     fn keep(&mut self, set: &Arc<Copies>) {
-        self.0.push(Arc::clone(set));
+        if set.bytes.len() <= LARGEST {
+            self.0.push(Arc::clone(set));
+        }
     }
 }
 
