@@ -38,12 +38,13 @@ impl Copies {
 pub(super) struct Spares(Vec<Arc<Copies>>);
 
 impl Spares {
-    /// A set that nobody uses any more, and that is not much too large.
+    /// A set that nobody uses any more, and that is neither too small, as one that grows is
+    /// there twice for a moment, nor much too large.
     fn take(&mut self, pages: usize) -> Copies {
         let used = |set: &Arc<Copies>| Arc::strong_count(set) > 1;
         let (used, unused) = std::mem::take(&mut self.0).into_iter().partition(used);
         self.0 = used;
-        let fits = |set: &Copies| set.bytes.capacity() <= 2 * pages + SLACK;
+        let fits = |set: &Copies| (pages..=2 * pages + SLACK).contains(&set.bytes.capacity());
         let mut unused: Vec<Copies> = Vec::into_iter(unused).filter_map(Arc::into_inner).collect();
         unused.retain(fits);
         let taken = unused.pop().unwrap_or_default();
@@ -111,7 +112,7 @@ impl Memory {
     fn copy(&mut self, indexes: Vec<u64>) -> Copies {
         let mut bytes = self.spares.take(indexes.len()).bytes;
         bytes.clear();
-        bytes.reserve(indexes.len());
+        bytes.reserve_exact(indexes.len());
         for index in &indexes {
             bytes.extend_from_slice(slice::from_ref(self.existing(*index)));
         }
