@@ -8,7 +8,7 @@ use crate::error::TraceError;
 use crate::saved::{Counted, Happened, Saved, encode_output};
 use crate::shelf::Shelf;
 use crate::world::{Known, Notes, SharedWorld};
-use crate::writer::Draft;
+use crate::writer::{Contents, Draft};
 use carronade_checkpoint::{Checkpoint, Error as StoreError, Output, Point};
 use carronade_emulator::accelerator::Accelerator;
 use carronade_emulator::capture::Capture;
@@ -42,14 +42,6 @@ struct Begun {
     capture: Capture,
     /// What else is to be stored, if it is.
     contents: Option<Contents>,
-}
-
-/// What is stored of a checkpoint besides its hash and its pages.
-struct Contents {
-    from: Option<Point>,
-    state: Vec<u8>,
-    preimages: BTreeMap<Hash, Vec<u8>>,
-    output: Vec<Output>,
 }
 
 impl Stand {
@@ -192,12 +184,9 @@ impl Stand {
         match (shelf.state_hash(step), begun.contents) {
             (Some(stored), _) => same(step, state_hash, stored)?,
             (None, Some(contents)) if !shelf.is_broken() => shelf.put(Draft {
-                from: contents.from,
                 to,
-                state: contents.state,
                 pages: captured.memory,
-                preimages: contents.preimages,
-                output: contents.output,
+                contents,
             })?,
             _ => (),
         }

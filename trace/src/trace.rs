@@ -455,9 +455,7 @@ impl Trace {
         if (self.interrupted)(self.progress()) {
             return Err(self.interruption());
         }
-        if self.stand.is_hashed() {
-            self.complete()?;
-        }
+        self.complete_if_hashed()?;
         let here = self.stand.step();
         let (grid, node) = (self.next_on_grid(here), self.next_node(here));
         let until = [target, grid, node, here.saturating_add(SLICE)];
@@ -494,9 +492,7 @@ impl Trace {
 
     /// Whether there should be a checkpoint where the machine is.
     fn is_due(&mut self) -> Result<bool, TraceError> {
-        if self.stand.is_hashed() {
-            self.complete()?;
-        }
+        self.complete_if_hashed()?;
         let pending = self.stand.has_begun();
         Ok(!self.options.paced || self.pace.is_due(pending))
     }
@@ -545,6 +541,14 @@ impl Trace {
             self.thin()?;
         }
         Ok(())
+    }
+
+    /// The same, if that takes no time.
+    fn complete_if_hashed(&mut self) -> Result<(), TraceError> {
+        match self.stand.is_hashed() {
+            true => self.complete(),
+            false => Ok(()),
+        }
     }
 
     /// Keeps the store within its bounds.

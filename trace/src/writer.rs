@@ -20,14 +20,20 @@ const JOBS: usize = 16;
 
 /// An edge of its own, while the run goes on and changes what it was made of.
 pub struct Draft {
-    /// The checkpoint below; none if the edge holds everything.
-    pub from: Option<Point>,
     /// The checkpoint.
     pub to: Point,
-    /// All but memory.
-    pub state: Vec<u8>,
     /// The pages that changed, and their roots.
     pub pages: Captured,
+    /// All else.
+    pub contents: Contents,
+}
+
+/// What is stored of a checkpoint besides its hash and its pages.
+pub struct Contents {
+    /// The checkpoint below; none if the edge holds everything.
+    pub from: Option<Point>,
+    /// All but memory.
+    pub state: Vec<u8>,
     /// Pre-images that were read first.
     pub preimages: BTreeMap<Hash, Vec<u8>>,
     /// What the guest wrote, and counters.
@@ -38,14 +44,14 @@ impl Draft {
     fn put(&self, store: &TraceStore) -> Result<(), StoreError> {
         let pages = self.pages.pages();
         let pages = pages.map(|(index, root, bytes)| ChangedPage { index, root, bytes });
-        let preimages = self.preimages.iter();
+        let preimages = self.contents.preimages.iter();
         store.put(Edge {
-            from: self.from,
+            from: self.contents.from,
             to: self.to,
-            state: &self.state,
+            state: &self.contents.state,
             pages: pages.collect(),
             preimages: preimages.map(|(key, value)| (*key, &value[..])).collect(),
-            output: self.output.clone(),
+            output: self.contents.output.clone(),
         })
     }
 }
