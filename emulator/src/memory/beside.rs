@@ -58,13 +58,14 @@ impl Lending {
         *self = Self::Away(back.clone());
         let theirs = answer.clone();
         let work = move || match catch_unwind(AssertUnwindSafe(|| job(&mut tree))) {
+            // The tree comes back last: whoever has it finds the answer there.
             Ok(done) => {
-                back.keep(tree);
                 theirs.keep(done);
+                back.keep(tree);
             }
             Err(_) => {
-                back.fail();
                 theirs.fail();
+                back.fail();
             }
         };
         match &*POOL {
@@ -145,8 +146,8 @@ mod tests {
             5
         });
         assert_eq!(lending.get().page_root(3), [7; 32]);
-        assert_eq!(answer.wait(), 5);
         assert!(answer.is_over());
+        assert_eq!(answer.wait(), 5);
     }
 
     #[test]
