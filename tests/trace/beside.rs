@@ -14,7 +14,11 @@ fn grid(until: u64) -> Vec<u64> {
 
 /// The steps of the checkpoints in a store.
 fn steps(folder: &Path) -> Vec<u64> {
-    let points = store(folder, GUEST).checkpoints().unwrap();
+    steps_of(folder, GUEST)
+}
+
+fn steps_of(folder: &Path, guest: &str) -> Vec<u64> {
+    let points = store(folder, guest).checkpoints().unwrap();
     points.iter().map(|point| point.step).collect()
 }
 
@@ -95,5 +99,50 @@ fn after_an_error_at_a_checkpoint_the_next_one_holds_everything() {
     let asked = [length / 3, length / 2, length - 1];
     for (step, wanted) in asked.iter().zip(interpreted(GUEST, &asked)) {
         assert_eq!(again.state_hash(*step).unwrap(), wanted, "at {step}");
+    }
+}
+
+/// Runs to a checkpoint that nothing was read just before, and something or nothing earlier.
+fn to_a_quiet_checkpoint(trace: &mut Trace, has_read: bool) -> u64 {
+    let mut before = 0;
+    for step in grid(u64::from(u32::MAX)).into_iter().skip(1) {
+        while trace.progress().step < step {
+            trace.approach(u64::MAX, step).unwrap();
+        }
+        trace.flush().unwrap();
+        let read = trace.store().open(step).unwrap().preimages().len();
+        if read == before && (read > 0) == has_read {
+            return step;
+        }
+        before = read;
+    }
+    panic!("there is none");
+}
+
+#[test]
+fn what_was_read_for_lost_checkpoints_is_in_the_next_that_holds_everything() {
+    const GUEST: &str = "oracle";
+    for has_read in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut trace = open(GUEST, folder.path(), translator(), oracle()).unwrap();
+        let base = to_a_quiet_checkpoint(&mut trace, has_read);
+        // As if somebody had thinned it away.
+        let edges = folder.path().join(trace.store().id().to_string());
+        let below = base - (1 << small().interval_shift);
+        let edge = edges.join(format!("edges/{below:020}-{base:020}"));
+        std::fs::remove_file(edge).unwrap();
+        while !trace.approach(u64::MAX, u64::MAX).unwrap() {}
+        trace.flush().unwrap();
+        drop(trace);
+        let last = *steps_of(folder.path(), GUEST).last().unwrap();
+        let options = Options {
+            gain: u64::MAX,
+            ..small()
+        };
+        // From the first state, with nobody to ask but the store.
+        let mut again = open_with(GUEST, folder.path(), interpreter(), no_host(), options).unwrap();
+        let hash = again.seek(u64::MAX).unwrap().witness().unwrap().1;
+        assert_eq!((again.executed(), last), (length(GUEST), length(GUEST)));
+        assert_eq!(hash, interpreted(GUEST, &[last])[0]);
     }
 }

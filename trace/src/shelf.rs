@@ -24,6 +24,8 @@ pub struct Shelf {
     lenient: Option<Told>,
     /// Whether that has happened.
     broken: bool,
+    /// Pre-images of checkpoints that were not written, which one that holds everything needs.
+    unwritten: BTreeMap<Hash, Vec<u8>>,
     /// The last checkpoint: every pre-image of the trace so far was read on the way there.
     latest: Latest,
 }
@@ -46,6 +48,7 @@ impl Shelf {
             points: BTreeMap::new(),
             lenient: None,
             broken: false,
+            unwritten: BTreeMap::new(),
             latest: Arc::default(),
         };
         shelf.refresh()?;
@@ -103,6 +106,18 @@ impl Shelf {
     #[must_use]
     pub fn known(&self) -> Stored {
         Stored(Arc::clone(&self.latest))
+    }
+
+    /// Adds all pre-images that the trace is known to have read, but for damaged ones: for a
+    /// checkpoint that holds everything.
+    pub fn add_known(&mut self, preimages: &mut BTreeMap<Hash, Vec<u8>>) {
+        let mut known = self.known();
+        for key in known.keys() {
+            if let Ok(Some(value)) = known.preimage(&key) {
+                preimages.entry(key).or_insert(value);
+            }
+        }
+        preimages.append(&mut self.unwritten);
     }
 
     /// How many checkpoints there are.
@@ -217,8 +232,9 @@ impl Shelf {
     pub fn flush(&mut self) -> Result<(), TraceError> {
         match self.writer.flush() {
             Ok(lost) => {
-                for point in lost {
-                    self.points.remove(&point.step);
+                for lost in lost {
+                    self.points.remove(&lost.to.step);
+                    self.unwritten.extend(lost.preimages);
                 }
                 Ok(())
             }

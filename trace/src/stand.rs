@@ -7,7 +7,7 @@
 use crate::error::TraceError;
 use crate::saved::{Counted, Happened, Saved, encode_output};
 use crate::shelf::Shelf;
-use crate::world::{Known, Notes, SharedWorld};
+use crate::world::{Notes, SharedWorld};
 use crate::writer::{Contents, Draft};
 use carronade_checkpoint::{Checkpoint, Error as StoreError, Output, Point};
 use carronade_emulator::accelerator::Accelerator;
@@ -17,7 +17,6 @@ use carronade_emulator::machine::Machine;
 use carronade_emulator::memory::{Memory, Page, PageError, PageSource};
 use carronade_emulator::oracle::OracleError;
 use carronade_emulator::state::State;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,6 +119,10 @@ impl Stand {
             Some(base) if is_new && shelf.has(base)? => Some(base),
             _ => None,
         };
+        if is_new && from.is_none() {
+            // Whoever goes on from it needs what was read since the last listing, too.
+            shelf.refresh()?;
+        }
         // The first checkpoint, or one whose base somebody has thinned away, needs all pages.
         let capture = match from {
             None if is_new => self.machine.capture_all()?,
@@ -140,13 +143,13 @@ impl Stand {
     fn contents(
         &self,
         from: Option<Point>,
-        shelf: &Shelf,
+        shelf: &mut Shelf,
         counted: &Counted,
         notes: Notes,
     ) -> Result<Contents, TraceError> {
         let mut preimages = notes.preimages;
         if from.is_none() {
-            add_known(&mut preimages, shelf);
+            shelf.add_known(&mut preimages);
         }
         Ok(Contents {
             from,
@@ -221,16 +224,6 @@ impl Stand {
         match self.machine.memory().failure() {
             Some(error) => Err(TraceError::Unread(error.into())),
             None => Ok(()),
-        }
-    }
-}
-
-/// Adds the pre-images that earlier runs of the trace have read, but for damaged ones.
-fn add_known(preimages: &mut BTreeMap<Hash, Vec<u8>>, shelf: &Shelf) {
-    let mut known = shelf.known();
-    for key in known.keys() {
-        if let Ok(Some(value)) = known.preimage(&key) {
-            preimages.entry(key).or_insert(value);
         }
     }
 }

@@ -3,7 +3,9 @@
 
 use crate::error::TraceError;
 use crate::pace::cpu_time;
-use carronade_checkpoint::{ChangedPage, Edge, Error as StoreError, Output, Point, TraceStore};
+use carronade_checkpoint::{
+    ChangedPage, Edge, Error as StoreError, Output, PAGE_SIZE, Point, TraceStore,
+};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::memory::Captured;
 use std::collections::BTreeMap;
@@ -12,10 +14,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How many pages may wait to be written, one checkpoint's aside: a slow disk slows the run
+/// How many bytes may wait to be written, one checkpoint's aside: a slow disk slows the run
 /// down rather than filling memory, but a moment in which much changes does not.
-const WAITING: usize = 1 << 15;
-/// How many checkpoints and notes, if they have few pages.
+const WAITING: usize = 128 << 20;
+/// How many checkpoints and notes, if they are small.
 const JOBS: usize = 16;
 
 /// An edge of its own, while the run goes on and changes what it was made of.
@@ -56,6 +58,23 @@ impl Draft {
     }
 }
 
+impl Contents {
+    fn bytes(&self) -> usize {
+        let preimages = self.preimages.values().map(Vec::len);
+        let output = self.output.iter().map(|output| output.bytes.len());
+        preimages.chain(output).sum()
+    }
+}
+
+impl From<Box<Draft>> for Lost {
+    fn from(draft: Box<Draft>) -> Self {
+        Self {
+            to: draft.to,
+            preimages: draft.contents.preimages,
+        }
+    }
+}
+
 /// Something to be written, in its turn.
 pub enum Job {
     /// A checkpoint.
@@ -67,22 +86,30 @@ pub enum Job {
 }
 
 impl Job {
-    fn pages(&self) -> usize {
+    /// How many bytes it holds, about.
+    fn bytes(&self) -> usize {
         match self {
-            Self::Checkpoint(draft) => draft.pages.count(),
+            Self::Checkpoint(draft) => draft.pages.count() * PAGE_SIZE + draft.contents.bytes(),
             Self::Note(..) | Self::End(_) => 0,
         }
     }
 }
 
+/// A checkpoint that was not written: its base was gone, or something before it had failed.
+pub struct Lost {
+    /// The checkpoint.
+    pub to: Point,
+    /// What was read first on the way there, which no other edge may have.
+    pub preimages: BTreeMap<Hash, Vec<u8>>,
+}
+
 /// What became of the jobs so far.
 #[derive(Default)]
 struct Progress {
-    /// Jobs that are not done, and their pages.
+    /// Jobs that are not done, and their bytes.
     jobs: usize,
-    pages: usize,
-    /// The checkpoints whose base was gone when they were to be written, and those on them.
-    lost: Vec<Point>,
+    bytes: usize,
+    lost: Vec<Lost>,
     failure: Option<StoreError>,
     /// Whether the thread has panicked.
     dead: bool,
@@ -91,9 +118,9 @@ struct Progress {
 }
 
 impl Progress {
-    /// Whether a job of so many pages would be too much.
-    fn is_full_for(&self, pages: usize) -> bool {
-        self.jobs >= JOBS || self.pages > 0 && self.pages + pages > WAITING
+    /// Whether a job of so many bytes would be too much.
+    fn is_full_for(&self, bytes: usize) -> bool {
+        self.jobs >= JOBS || self.bytes > 0 && self.bytes + bytes > WAITING
     }
 }
 
@@ -138,25 +165,25 @@ impl Writer {
     /// # Errors
     /// When something before it could not be written.
     pub fn write(&self, job: Job) -> Result<(), TraceError> {
-        let pages = job.pages();
-        let mut progress = self.wait_while(|all| all.is_full_for(pages));
+        let bytes = job.bytes();
+        let mut progress = self.wait_while(|all| all.is_full_for(bytes));
         if let Some(failure) = progress.failure.take() {
             return Err(failure.into());
         }
         progress.jobs += 1;
-        progress.pages += pages;
+        progress.bytes += bytes;
         drop(progress);
         let sent = self.jobs.as_ref().map(|jobs| jobs.send(job).is_ok());
         assert_eq!(sent, Some(true), "the thread ends after its queue");
         Ok(())
     }
 
-    /// Waits until all is written: the checkpoints that could not be, since somebody has
-    /// thinned away what they were based on.
+    /// Waits until all is written: the checkpoints that were not, be it that somebody has
+    /// thinned away what they were based on, or that an error was told before.
     ///
     /// # Errors
     /// When something could not be written.
-    pub fn flush(&self) -> Result<Vec<Point>, TraceError> {
+    pub fn flush(&self) -> Result<Vec<Lost>, TraceError> {
         let mut progress = self.wait_while(|all| all.jobs > 0);
         match progress.failure.take() {
             Some(failure) => Err(failure.into()),
@@ -178,7 +205,7 @@ impl Writer {
         lock(&self.shared).cost
     }
 
-    /// Whether checkpoints could not be written as [`Writer::flush`] says.
+    /// Whether checkpoints were not written, as [`Writer::flush`] says.
     #[must_use]
     pub fn has_lost(&self) -> bool {
         !lock(&self.shared).lost.is_empty()
@@ -203,44 +230,50 @@ fn write_all(store: &TraceStore, queue: &Receiver<Job>, shared: &Shared) {
     for job in queue {
         // After a failure nothing is written until it has been told.
         let failed = lock(shared).failure.is_some();
-        let (began, counts) = (cpu_time(), matches!(job, Job::Checkpoint(_)));
-        let pages = job.pages();
-        let done = if failed { Ok(None) } else { write(store, job) };
+        let (began, bytes) = (cpu_time(), job.bytes());
+        let written = if failed {
+            Ok(false)
+        } else {
+            write(store, &job)
+        };
         let mut progress = lock(shared);
         progress.jobs -= 1;
-        progress.pages -= pages;
-        if counts {
+        progress.bytes -= bytes;
+        if let Job::Checkpoint(draft) = job {
             progress.cost = cpu_time().saturating_sub(began);
+            if !matches!(written, Ok(true)) {
+                progress.lost.push(draft.into());
+            }
         }
-        match done {
-            Ok(lost) => progress.lost.extend(lost),
-            Err(failure) => progress.failure = Some(failure),
+        if let Err(failure) = written {
+            progress.failure = Some(failure);
         }
         shared.1.notify_all();
     }
 }
 
-/// Does a job; the checkpoint, if its base is gone.
-fn write(store: &TraceStore, job: Job) -> Result<Option<Point>, StoreError> {
+/// Does a job; whether it could be done: not a checkpoint whose base is gone.
+fn write(store: &TraceStore, job: &Job) -> Result<bool, StoreError> {
     match job {
         Job::Checkpoint(draft) => match draft.put(store) {
-            Err(StoreError::NoCheckpoint { .. }) => Ok(Some(draft.to)),
-            put => put.map(|()| None),
+            Err(StoreError::NoCheckpoint { .. }) => Ok(false),
+            put => put.map(|()| true),
         },
-        Job::Note(trace, name, bytes) => trace.keep_note(name, &bytes).map(|_| None),
-        Job::End(end) => store.keep_end(end).map(|_| None),
+        Job::Note(trace, name, bytes) => trace.keep_note(name, bytes).map(|_| true),
+        Job::End(end) => store.keep_end(*end).map(|_| true),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use carronade_emulator::memory::Memory;
 
     #[test]
-    fn the_queue_is_bounded_by_pages_and_by_jobs() {
-        let queue = |jobs, pages| Progress {
+    fn the_queue_is_bounded_by_bytes_and_by_jobs() {
+        let queue = |jobs, bytes| Progress {
             jobs,
-            pages,
+            bytes,
             ..Progress::default()
         };
         assert!(
@@ -249,11 +282,37 @@ mod tests {
         );
         assert!(
             !queue(1, 0).is_full_for(10 * WAITING),
-            "a note has no pages"
+            "a note has no bytes"
         );
         assert!(queue(1, 1).is_full_for(WAITING));
         assert!(!queue(JOBS - 1, 1).is_full_for(WAITING - 1));
         assert!(queue(JOBS, 0).is_full_for(0));
+    }
+
+    #[test]
+    fn a_checkpoint_counts_with_all_that_it_holds() {
+        let mut memory = Memory::new();
+        memory.write(0, &[1]);
+        memory.write(0x5000, &[1]);
+        let draft = Draft {
+            to: Point {
+                step: 1,
+                state_hash: [1; 32],
+            },
+            pages: memory.capture_all().wait(),
+            contents: Contents {
+                from: None,
+                state: Vec::new(),
+                preimages: [([0; 32], vec![0; 700]), ([1; 32], vec![0; 70])].into(),
+                output: vec![Output {
+                    step: 1,
+                    fd: 1,
+                    bytes: vec![0; 7],
+                }],
+            },
+        };
+        let job = Job::Checkpoint(Box::new(draft));
+        assert_eq!(job.bytes(), 2 * 4096 + 777);
     }
 
     #[test]
