@@ -122,6 +122,13 @@ impl Progress {
     fn is_full_for(&self, bytes: usize) -> bool {
         self.jobs >= JOBS || self.bytes > 0 && self.bytes + bytes > WAITING
     }
+
+    /// A job was not done.
+    fn lose(&mut self, job: Job) {
+        if let Job::Checkpoint(draft) = job {
+            self.lost.push(draft.into());
+        }
+    }
 }
 
 /// Tells those who wait when the thread panics.
@@ -168,6 +175,7 @@ impl Writer {
         let bytes = job.bytes();
         let mut progress = self.wait_while(|all| all.is_full_for(bytes));
         if let Some(failure) = progress.failure.take() {
+            progress.lose(job);
             return Err(failure.into());
         }
         progress.jobs += 1;
@@ -239,11 +247,11 @@ fn write_all(store: &TraceStore, queue: &Receiver<Job>, shared: &Shared) {
         let mut progress = lock(shared);
         progress.jobs -= 1;
         progress.bytes -= bytes;
-        if let Job::Checkpoint(draft) = job {
+        if matches!(job, Job::Checkpoint(_)) {
             progress.cost = cpu_time().saturating_sub(began);
-            if !matches!(written, Ok(true)) {
-                progress.lost.push(draft.into());
-            }
+        }
+        if !matches!(written, Ok(true)) {
+            progress.lose(job);
         }
         if let Err(failure) = written {
             progress.failure = Some(failure);
@@ -289,30 +297,51 @@ mod tests {
         assert!(queue(JOBS, 0).is_full_for(0));
     }
 
-    #[test]
-    fn a_checkpoint_counts_with_all_that_it_holds() {
+    /// A checkpoint of two pages, two pre-images and a byte of output.
+    fn checkpoint() -> Job {
         let mut memory = Memory::new();
         memory.write(0, &[1]);
         memory.write(0x5000, &[1]);
-        let draft = Draft {
-            to: Point {
-                step: 1,
-                state_hash: [1; 32],
-            },
-            pages: memory.capture_all().wait(),
-            contents: Contents {
-                from: None,
-                state: Vec::new(),
-                preimages: [([0; 32], vec![0; 700]), ([1; 32], vec![0; 70])].into(),
-                output: vec![Output {
-                    step: 1,
-                    fd: 1,
-                    bytes: vec![0; 7],
-                }],
-            },
+        let to = Point {
+            step: 1,
+            state_hash: [1; 32],
         };
-        let job = Job::Checkpoint(Box::new(draft));
-        assert_eq!(job.bytes(), 2 * 4096 + 777);
+        let output = Output {
+            step: 1,
+            fd: 1,
+            bytes: vec![0],
+        };
+        let contents = Contents {
+            from: None,
+            state: Vec::new(),
+            preimages: [([0; 32], vec![0; 700]), ([1; 32], vec![0; 70])].into(),
+            output: vec![output],
+        };
+        Job::Checkpoint(Box::new(Draft {
+            to,
+            pages: memory.capture_all().wait(),
+            contents,
+        }))
+    }
+
+    #[test]
+    fn a_checkpoint_counts_with_all_that_it_holds() {
+        assert_eq!(checkpoint().bytes(), 2 * 4096 + 700 + 70 + 1);
+    }
+
+    #[test]
+    fn a_checkpoint_that_is_refused_for_an_earlier_failure_is_lost_but_not_what_was_read() {
+        let shared = Shared::default();
+        lock(&shared).failure = Some(StoreError::NoCheckpoint { step: 0 });
+        let writer = Writer {
+            jobs: None,
+            shared,
+            thread: None,
+        };
+        assert!(writer.write(checkpoint()).is_err());
+        let lost = writer.flush().unwrap().pop().unwrap();
+        assert_eq!((lost.to.step, lost.preimages.len()), (1, 2));
+        assert!(!writer.has_lost());
     }
 
     #[test]
