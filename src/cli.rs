@@ -474,6 +474,22 @@ pub enum Trace {
     End(Traced),
     /// List the checkpoints
     List(Traced),
+    /// Remove the traces that nothing has been written to for long
+    Prune(TracePrune),
+}
+
+#[derive(Debug, Args)]
+#[expect(missing_docs, reason = "the help texts are the documentation")]
+pub struct TracePrune {
+    /// Checkpoint store: a folder or s3://BUCKET/PREFIX; by default $CARRONADE_STORE
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+    /// Days without a write after which a trace goes
+    #[arg(long, value_name = "DAYS", default_value_t = 28)]
+    pub older_than: u32,
+    /// Remove nothing, and list what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

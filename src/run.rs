@@ -145,7 +145,7 @@ fn driver(
 
 /// The checkpoint store, if there is one and every step need not be looked at.
 fn store(args: &cli::Run, stop: &PreimageStop, logger: &Logger) -> Option<String> {
-    let place = trace::store_place(&args.store).ok()?;
+    let place = trace::store_place(args.store.store.as_deref()).ok()?;
     let checked = args.engine == cli::Engine::Crosscheck;
     let watched = stop.watch() != Watch::Nothing;
     if args.debug || args.pprof_cpu || checked || watched {

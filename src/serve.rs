@@ -41,7 +41,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// [`Failure::Interrupted`] when a signal ends it, errors when it cannot go on.
 pub fn run(args: &cli::Serve, logger: &Logger) -> Outcome {
     allow_files();
-    let place = trace::store_place(&args.traced.store)?;
+    let place = trace::store_place(args.traced.store.store.as_deref())?;
     // First of all, so that a second server fails before it has loaded anything.
     let bound = listen::bind(args.listen.as_deref(), &place)?;
     let host = SharedOracle::start(&args.traced.host)?;

@@ -1,5 +1,7 @@
 //! `trace`: state hashes, proofs and states of any steps, over a checkpoint store.
 
+mod prune;
+
 use crate::failure::{Failure, Outcome};
 use crate::log::{Level, Logger};
 use crate::oracle::{SharedOracle, is_interruption};
@@ -23,14 +25,14 @@ use std::sync::Arc;
 /// # Errors
 /// When the trace cannot be opened, or cannot answer.
 pub fn run(command: &cli::Trace, as_json: bool, logger: &Logger) -> Outcome {
-    let (cli::Trace::Hash(cli::TraceHash { traced, .. })
-    | cli::Trace::Witness(cli::TraceWitness { traced, .. })
-    | cli::Trace::Export(cli::TraceExport { traced, .. })
-    | cli::Trace::End(traced)
-    | cli::Trace::List(traced)) = command;
-    if let cli::Trace::List(args) = command {
-        return list(args, as_json);
-    }
+    let traced = match command {
+        cli::Trace::List(args) => return list(args, as_json),
+        cli::Trace::Prune(args) => return prune::prune(args, as_json),
+        cli::Trace::Hash(cli::TraceHash { traced, .. })
+        | cli::Trace::Witness(cli::TraceWitness { traced, .. })
+        | cli::Trace::Export(cli::TraceExport { traced, .. })
+        | cli::Trace::End(traced) => traced,
+    };
     check_names(command)?;
     let host = SharedOracle::start(&traced.host)?;
     let result = open(traced, &host, logger).and_then(|mut trace| {
@@ -39,7 +41,7 @@ pub fn run(command: &cli::Trace, as_json: bool, logger: &Logger) -> Outcome {
             cli::Trace::Hash(args) => hashes(&mut trace, &args.at, as_json),
             cli::Trace::Witness(args) => witnesses(&mut trace, args, logger),
             cli::Trace::Export(args) => export(&mut trace, args),
-            cli::Trace::End(_) | cli::Trace::List(_) => end(&mut trace, as_json),
+            _ => end(&mut trace, as_json),
         }?;
         trace.flush().map_err(failure)
     });
@@ -71,7 +73,7 @@ fn check_names(command: &cli::Trace) -> Result<()> {
 /// # Errors
 /// When it cannot be opened.
 pub fn open(args: &cli::Traced, host: &SharedOracle, logger: &Logger) -> Outcome<Trace> {
-    let place = store_place(&args.store)?;
+    let place = store_place(args.store.store.as_deref())?;
     let start = files::read_state(&args.input)?;
     let inputs = inputs(args.store.inputs.as_deref(), &args.host);
     let engine = maker(args.engine, &args.translation, logger);
@@ -160,9 +162,9 @@ pub fn open_existing(place: &str) -> Result<Store> {
 ///
 /// # Errors
 /// When neither flag nor environment says it.
-pub fn store_place(args: &cli::StorePlace) -> Result<String> {
+pub fn store_place(flag: Option<&str>) -> Result<String> {
     let set = || std::env::var("CARRONADE_STORE").ok();
-    let place = args.store.clone().or_else(set);
+    let place = flag.map(str::to_owned).or_else(set);
     place
         .filter(|place| !place.is_empty())
         .ok_or_else(|| anyhow!("there is no checkpoint store: give --store or set CARRONADE_STORE"))
@@ -277,7 +279,7 @@ fn end(trace: &mut Trace, as_json: bool) -> Outcome {
 
 /// Only looks: neither a folder nor a checkpoint is made, and no host is started.
 fn list(args: &cli::Traced, as_json: bool) -> Outcome {
-    let store = open_existing(&store_place(&args.store)?)?;
+    let store = open_existing(&store_place(args.store.store.as_deref())?)?;
     let (state, mut memory) = files::read_state(&args.input)?;
     let inputs = inputs(args.store.inputs.as_deref(), &args.host);
     let store = find(&store, point(&state, &mut memory), inputs)?;

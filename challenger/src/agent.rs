@@ -26,6 +26,9 @@ const UNCERTAIN: u64 = 16;
 /// Games that are read from the list at one look.
 const AT_ONCE: u64 = 1_000;
 
+/// How often it is looked for what games that are over have left behind.
+const PRUNING: Duration = Duration::from_secs(86_400);
+
 /// What the agent does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentOptions {
@@ -55,6 +58,8 @@ pub struct Agent {
     read_to: Option<u64>,
     /// Whether the newest block's games have been looked at.
     is_current: bool,
+    /// When it was looked for what games have left behind.
+    pruned: Option<Instant>,
     /// The failure told last.
     told: Option<String>,
 }
@@ -80,6 +85,7 @@ impl Agent {
             finished: HashSet::new(),
             read_to: None,
             is_current: false,
+            pruned: None,
             told: None,
         }
     }
@@ -113,6 +119,7 @@ impl Agent {
     fn look(&mut self) -> Result<(), SendError> {
         self.reap();
         self.challenge_preimages();
+        self.prune();
         let head = self.table.chain.latest()?;
         if self.heads.tell(&head) {
             set(&self.table.metrics.head_block, head.number);
@@ -127,6 +134,20 @@ impl Agent {
             self.is_current = true;
         }
         tended
+    }
+
+    /// Frees the disk of what games that are over have left behind, once a day.
+    fn prune(&mut self) {
+        if self.pruned.is_some_and(|then| then.elapsed() < PRUNING) {
+            return;
+        }
+        self.pruned = Some(Instant::now());
+        let notice = &self.table.notice;
+        match self.table.traces.prune() {
+            Ok(0) => {}
+            Ok(count) => notice.info(&format!("checkpoints of {count} old executions removed")),
+            Err(words) => notice.warn(&format!("old checkpoints cannot be removed: {words}")),
+        }
     }
 
     fn note_balance(&self, head: &Block) -> Result<(), RpcError> {

@@ -1,6 +1,7 @@
 //! The program of games: its executions, over a checkpoint store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy_primitives::{B256, Keccak256};
 use carronade_dispute::provider::ExecutionTrace;
@@ -14,6 +15,10 @@ use carronade_program::key::PreimageKey;
 use carronade_trace::{Engine, Options, Trace, TraceError};
 
 use crate::host::Host;
+
+/// How long checkpoints are kept after the last one: as op-challenger's window of games, longer
+/// than clocks of games run.
+const KEPT: Duration = Duration::from_secs(28 * 86_400);
 
 /// Makes a program's first state, as often as it is needed.
 pub type Start = Arc<dyn Fn() -> Result<(State, Memory), OracleError> + Send + Sync>;
@@ -101,6 +106,15 @@ impl Program {
             ));
         });
         Ok(trace)
+    }
+
+    /// Removes the checkpoints of executions that have got no new ones for so long that their
+    /// games must be over: how many executions.
+    ///
+    /// # Errors
+    /// When the checkpoint store cannot be read or written.
+    pub fn prune(&self) -> carronade_checkpoint::Result<usize> {
+        Ok(self.checkpoints.prune(KEPT)?.len())
     }
 
     fn locals(&self, of: &ExecutionTrace) -> Locals {

@@ -27,6 +27,15 @@ pub trait Traces: Send + Sync {
     /// When it cannot be opened now: why, in one line.
     fn open(&self, game: &Game) -> Result<GameTrace, String>;
 
+    /// Removes what executions of long ago have left behind, which costs only their steps if
+    /// somebody still asks: how many there were.
+    ///
+    /// # Errors
+    /// When it cannot be removed: why, in one line.
+    fn prune(&self) -> Result<usize, String> {
+        Ok(0)
+    }
+
     /// Where pre-images are that steps read.
     fn preimages(&self) -> Box<dyn PreimageSource + Send>;
 }

@@ -50,6 +50,25 @@ impl<T> Small<T> {
     }
 }
 
+/// What is in a folder.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Extent {
+    pub bytes: u64,
+    /// When something in it was written last, or removed, where that can be known; none if
+    /// there is no such folder.
+    pub modified: Option<SystemTime>,
+}
+
+impl Extent {
+    /// What is in both.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes + other.bytes,
+            modified: self.modified.max(other.modified),
+        }
+    }
+}
+
 /// How long ago something was written.
 pub(crate) fn age(modified: SystemTime) -> Duration {
     modified.elapsed().unwrap_or_default()
@@ -62,8 +81,11 @@ pub(crate) trait Backend: Send + Sync {
     /// were there before the call and still are after it are among them.
     fn list(&self, folder: &str) -> Result<Vec<String>>;
 
-    /// How many bytes the objects in a folder take, without opening them.
-    fn weigh(&self, folder: &str) -> Result<u64>;
+    /// The names of the folders in the place itself.
+    fn folders(&self) -> Result<Vec<String>>;
+
+    /// How much the objects in a folder are, without opening them.
+    fn measure(&self, folder: &str) -> Result<Extent>;
 
     /// Opens objects and reads their last [`TAIL`] bytes.
     fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>>;
@@ -86,6 +108,9 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Removes an object, if it is there.
     fn remove(&self, path: &str) -> Result<()>;
+
+    /// Removes a folder and the objects in it, if it is there.
+    fn remove_folder(&self, folder: &str) -> Result<()>;
 
     /// Makes all that is in a folder survive a power cut.
     fn sync(&self, folder: &str) -> Result<()>;

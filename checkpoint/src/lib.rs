@@ -54,7 +54,7 @@ pub use checkpoint::Checkpoint;
 pub use edge::{ChangedPage, Edge, Output, PAGE_SIZE, Page, Point};
 pub use error::{Error, Result};
 pub use name::{Hash, TraceId};
-pub use store::{Options, Store};
+pub use store::{Options, Store, StoredTrace};
 pub use thinning::Thinned;
 pub use thinning::policy::{Limit, Policy, gap_bound};
 pub use trace::TraceStore;

@@ -15,6 +15,19 @@ pub struct TraceId {
     pub inputs: Hash,
 }
 
+impl TraceId {
+    /// The trace with a name; none if the store gives no such name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let (prestate, inputs) = name.split_once('-')?;
+        let id = Self {
+            prestate: const_hex::decode_to_array(prestate).ok()?,
+            inputs: const_hex::decode_to_array(inputs).ok()?,
+        };
+        // Only one way to write it counts.
+        (id.to_string() == name).then_some(id)
+    }
+}
+
 impl fmt::Display for TraceId {
     fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
         let (prestate, inputs) = (self.prestate, self.inputs);
@@ -114,6 +127,28 @@ mod tests {
             &backward,
         ] {
             assert_eq!(EdgeName::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_names_of_traces_are_traces() {
+        let id = TraceId {
+            prestate: [0xab; 32],
+            inputs: [0; 32],
+        };
+        let name = id.to_string();
+        assert_eq!(TraceId::parse(&name), Some(id));
+        let (upper, prefixed) = (name.to_uppercase(), format!("0x{name}"));
+        for name in [
+            "",
+            "-",
+            "lost+found",
+            &name[1..],
+            &upper,
+            &prefixed,
+            &(name.clone() + "0"),
+        ] {
+            assert_eq!(TraceId::parse(name), None, "{name}");
         }
     }
 

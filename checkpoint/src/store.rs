@@ -1,13 +1,13 @@
 //! Opening a store.
 
-use crate::backend::Backend;
 use crate::backend::folder::Folder;
+use crate::backend::{Backend, Extent, age};
 use crate::error::{Error, Result};
 use crate::name::{Hash, TraceId};
-use crate::trace::TraceStore;
+use crate::trace::{KINDS, TraceStore};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How a store behaves.
 #[derive(Debug, Clone)]
@@ -37,6 +37,25 @@ impl Default for Options {
     }
 }
 
+/// A trace that is in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredTrace {
+    /// Whose checkpoints these are.
+    pub id: TraceId,
+    /// Bytes of all that the store has of it.
+    pub bytes: u64,
+    /// When something of it was written last, or, in a folder, removed.
+    pub modified: SystemTime,
+}
+
+impl StoredTrace {
+    /// How long ago that was; no time if a clock says that it has not been yet.
+    #[must_use]
+    pub fn unwritten_for(&self) -> Duration {
+        age(self.modified)
+    }
+}
+
 /// A place for the checkpoints of many traces.
 #[derive(Clone)]
 pub struct Store {
@@ -58,6 +77,58 @@ impl Store {
         let grace = if backend.is_near() { 0 } else { 600 };
         options.grace.get_or_insert(Duration::from_secs(grace));
         Ok(Self { backend, options })
+    }
+
+    /// The traces in it, in no order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn traces(&self) -> Result<Vec<StoredTrace>> {
+        let ids = self.backend.folders()?;
+        let ids = ids.iter().filter_map(|name| TraceId::parse(name));
+        ids.filter_map(|id| self.stored(id).transpose()).collect()
+    }
+
+    /// Removes the traces that nothing has been written to, or thinned from, for so long: which
+    /// they were. Of one that somebody reads at this moment, some checkpoints may be gone and
+    /// others not; whatever is left is sound.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn prune(&self, limit: Duration) -> Result<Vec<StoredTrace>> {
+        let mut removed = Vec::new();
+        for StoredTrace { id, .. } in self.traces()? {
+            // Somebody may have begun to write to it while others were removed.
+            match self.stored(id)? {
+                Some(trace) if trace.unwritten_for() >= limit => {
+                    self.remove(id)?;
+                    removed.push(trace);
+                }
+                _ => (),
+            }
+        }
+        Ok(removed)
+    }
+
+    fn stored(&self, id: TraceId) -> Result<Option<StoredTrace>> {
+        let folders = KINDS.map(|kind| format!("{id}/{kind}"));
+        let all = folders.iter().try_fold(Extent::default(), |all, folder| {
+            Ok(all.and(self.backend.measure(folder)?))
+        })?;
+        // A folder that is empty was made just now.
+        let own = self.backend.measure(&id.to_string())?;
+        Ok(all.modified.max(own.modified).map(|modified| StoredTrace {
+            id,
+            bytes: all.bytes,
+            modified,
+        }))
+    }
+
+    fn remove(&self, id: TraceId) -> Result<()> {
+        for kind in KINDS {
+            self.backend.remove_folder(&format!("{id}/{kind}"))?;
+        }
+        self.backend.remove_folder(&id.to_string())
     }
 
     /// The checkpoints of a trace, which need not have any yet.

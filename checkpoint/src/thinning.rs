@@ -27,7 +27,7 @@ use crate::format::object::Object;
 use crate::graph::Mark;
 use crate::name::EdgeName;
 use crate::resolve::Survey;
-use crate::trace::TraceStore;
+use crate::trace::{KINDS, TraceStore};
 use policy::{Limit, Plan, Policy};
 use std::collections::BTreeSet;
 
@@ -136,7 +136,7 @@ impl TraceStore {
     /// # Errors
     /// When that cannot be done.
     pub fn sweep(&self) -> Result<()> {
-        for kind in ["edges", "marks", "notes", "claims", "results"] {
+        for kind in KINDS {
             self.backend()
                 .sweep(&self.folder(kind), self.options().abandoned)?;
         }

@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+/// The folders of a trace.
+pub(crate) const KINDS: [&str; 5] = ["edges", "marks", "notes", "claims", "results"];
+
 /// How often a listing is repeated while it changes.
 const LISTINGS: usize = 10;
 
@@ -93,7 +96,7 @@ impl TraceStore {
     /// # Errors
     /// When the store cannot be read.
     pub fn weigh(&self) -> Result<u64> {
-        self.backend().weigh(&self.folder("edges"))
+        Ok(self.backend().measure(&self.folder("edges"))?.bytes)
     }
 
     /// How many bytes of edges were written over this and its clones.

@@ -5,6 +5,7 @@ mod folder {
     pub mod damage;
     pub mod full;
     pub mod kill;
+    pub mod prune;
 }
 mod suite;
 
@@ -53,6 +54,11 @@ fn claims_end() {
 #[test]
 fn each_item_has_one_owner() {
     in_folder(|store| suite::claims::races(store, 100));
+}
+
+#[test]
+fn traces_are_removed_as_a_whole() {
+    in_folder(suite::prune::prune);
 }
 
 #[test]

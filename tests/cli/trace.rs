@@ -149,6 +149,41 @@ fn the_store_is_listed() {
 }
 
 #[test]
+fn traces_of_long_ago_are_removed() {
+    let (sandbox, end) = (Sandbox::new(), ["trace", "end"]);
+    about(&sandbox, "hello", &end).expect(0);
+    about(&sandbox, "oracle", &end).expect(0);
+    let prune = |words: &[&str]| {
+        let all = [&["trace", "prune", "--store", "store"], words].concat();
+        sandbox.call(&all)
+    };
+    let traces = || fs::read_dir(sandbox.path("store")).unwrap().count();
+    assert_eq!(prune(&[]).expect(0).stdout, "");
+    assert_eq!(traces(), 2);
+    let listed = prune(&["--older-than", "0", "--dry-run"]).expect(0);
+    assert_eq!(listed.stdout.lines().count(), 2);
+    assert_eq!(traces(), 2);
+    let removed = prune(&["--older-than", "0"]).expect(0);
+    assert_eq!(removed.stdout, listed.stdout);
+    let line = removed.stdout.lines().next().unwrap();
+    let (id, rest) = line.split_once(' ').unwrap();
+    assert_eq!(id.len(), 129);
+    assert!(rest.ends_with(" bytes, 0 days"), "{line}");
+    assert_eq!(traces(), 0);
+    // What was known is not, and can be computed again.
+    alone(&sandbox, "oracle", &end).fails(2, &["no pre-image host"]);
+    about(&sandbox, "oracle", &end).expect(0);
+    let line = "CARRONADE_STORE=store $BIN --json trace prune --older-than 0";
+    let ran = sandbox.shell(line).expect(0);
+    let said = &json_lines(&ran)[0];
+    assert!(said["bytes"].as_u64().unwrap() > 1000, "{said}");
+    assert_eq!(said["inputs"].as_str().unwrap().len(), 66);
+    prune(&["--older-than", "-1"]).fails(1, &["--older-than"]);
+    let ran = sandbox.call(&["trace", "prune", "--store", "nowhere"]);
+    ran.fails(1, &["no checkpoint store at nowhere"]);
+}
+
+#[test]
 fn answers_are_json_if_asked_for() {
     let (sandbox, marks) = (Sandbox::new(), marks("hello"));
     let (step, hash) = &marks[marks.len() - 1];

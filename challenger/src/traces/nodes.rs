@@ -6,7 +6,7 @@ use carronade_dispute::Game;
 use carronade_dispute::provider::Split;
 use carronade_dispute::upload::PreimageSource;
 
-use super::{GameTrace, Told, Traces, check_program, executions};
+use super::{GameTrace, Told, Traces, check_program, executions, line};
 use crate::executions::Program;
 use crate::outputs::{OutputNodes, RollupNode};
 use crate::preimages::StoredPreimages;
@@ -35,6 +35,10 @@ impl Traces for NodeTraces {
             outputs: RollupNode::new(self.outputs.clone(), creation.l1_head),
             executions: executions(&self.program),
         })))
+    }
+
+    fn prune(&self) -> Result<usize, String> {
+        self.program.prune().map_err(line)
     }
 
     fn preimages(&self) -> Box<dyn PreimageSource + Send> {

@@ -6,7 +6,7 @@ use carronade_dispute::Game;
 use carronade_dispute::provider::Split;
 use carronade_dispute::upload::PreimageSource;
 
-use super::{GameTrace, Told, Traces, check_program, executions};
+use super::{GameTrace, Told, Traces, check_program, executions, line};
 use crate::executions::Program;
 use crate::preimages::StoredPreimages;
 use crate::quick::QuickChain;
@@ -38,6 +38,10 @@ impl Traces for QuickTraces {
             outputs: self.chain.clone(),
             executions: executions(&self.program),
         })))
+    }
+
+    fn prune(&self) -> Result<usize, String> {
+        self.program.prune().map_err(line)
     }
 
     fn preimages(&self) -> Box<dyn PreimageSource + Send> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use alloy_primitives::{Address, B256, U256};
 use carronade_challenger::{Metrics, Request, SendOptions, Submission};
@@ -63,6 +63,22 @@ fn a_node_that_is_down_costs_time_only() {
     until("the other game is played", || arena.claims(other) == 2);
     drop(playing);
     assert_eq!(arena.claims(game), 2);
+}
+
+#[test]
+fn what_games_of_long_ago_have_left_behind_is_removed() {
+    let arena = Arena::new();
+    let name = format!("{}-{}", "0a".repeat(32), "0b".repeat(32));
+    let old = arena.folder.path().join("checkpoints").join(name);
+    std::fs::create_dir_all(&old).expect("a folder");
+    let folder = std::fs::File::open(&old).expect("a folder");
+    folder.set_modified(SystemTime::UNIX_EPOCH).expect("a time");
+    let playing = arena.play(arena.anvil.url(), patient());
+    until("it is told", || {
+        arena.has_told(&["checkpoints of 1 old executions removed"])
+    });
+    assert!(!old.exists());
+    drop(playing);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use alloy_primitives::B256;
 use carronade_challenger::{
@@ -56,6 +56,36 @@ fn after_a_restart_the_checkpoints_are_found_by_the_local_data() {
         ..of
     };
     assert_eq!(again.open(&other).expect("a trace").known_end(), None);
+}
+
+/// All in a folder, and it, was written so many days ago.
+fn age(path: &Path, days: u64) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).expect("a folder") {
+            age(&entry.expect("an entry").path(), days);
+        }
+    }
+    let file = std::fs::File::open(path).expect("a file");
+    let then = SystemTime::now() - Duration::from_secs(days * 86_400);
+    file.set_modified(then).expect("a time");
+}
+
+#[test]
+fn checkpoints_of_games_that_must_be_over_are_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = quick::program(folder.path());
+    let of = quick::execution(6, quick::chain().output(7).root);
+    let end_of = |program: &Program| program.open(&of).expect("a trace").known_end();
+    let mut trace = program.open(&of).expect("a trace");
+    let end = trace.end().expect("an end");
+    trace.flush().expect("a store");
+    drop(trace);
+    age(folder.path(), 27);
+    assert_eq!(program.prune().expect("a store"), 0);
+    assert_eq!(end_of(&program), Some(end));
+    age(folder.path(), 29);
+    assert_eq!(program.prune().expect("a store"), 1);
+    assert_eq!(end_of(&program), None);
 }
 
 /// A pre-image that is missing or damaged is an error, and nothing else; once it is there, the

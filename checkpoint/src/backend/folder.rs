@@ -7,7 +7,7 @@
 //! short, or whose disk fails, ends the process with a signal; here it is an error that
 //! names the file. What was read is checked where no other process can change it.
 
-use super::{Backend, Small, Source, TAIL, Version, age, if_there};
+use super::{Backend, Extent, Small, Source, TAIL, Version, age, if_there};
 use crate::error::{Error, Result};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fs::{self, File, Permissions};
@@ -102,14 +102,28 @@ impl Backend for Folder {
         Ok(if_there(listed)?.unwrap_or_default())
     }
 
-    fn weigh(&self, folder: &str) -> Result<u64> {
-        let weighed = self.at(folder, |folder| {
-            // What goes meanwhile has no weight.
-            let size = |file: fs::DirEntry| Some(file.metadata().ok()?.len());
+    fn folders(&self) -> Result<Vec<String>> {
+        self.at("", |root| {
+            // What goes meanwhile is none.
+            let folders = fs::read_dir(root)?.flatten().filter(is_folder);
+            let names = folders.map(|folder| folder.file_name().into_string());
+            Ok(names.filter_map(Result::ok).collect())
+        })
+    }
+
+    fn measure(&self, folder: &str) -> Result<Extent> {
+        let measured = self.at(folder, |folder| {
+            // A folder's own time tells of files that were removed, or are not named yet.
+            let own = Extent {
+                bytes: 0,
+                modified: Some(fs::metadata(folder)?.modified()?),
+            };
+            // What goes meanwhile is nothing.
             let files = fs::read_dir(folder)?.flatten();
-            Ok(files.filter_map(size).sum())
+            let extents = files.filter_map(|file| extent(&file.metadata().ok()?));
+            Ok(extents.fold(own, Extent::and))
         });
-        Ok(if_there(weighed)?.unwrap_or_default())
+        Ok(if_there(measured)?.unwrap_or_default())
     }
 
     fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>> {
@@ -187,6 +201,10 @@ impl Backend for Folder {
         if_there(self.at(path, |file| fs::remove_file(file))).map(drop)
     }
 
+    fn remove_folder(&self, folder: &str) -> Result<()> {
+        if_there(self.at(folder, |folder| fs::remove_dir_all(folder))).map(drop)
+    }
+
     fn sync(&self, folder: &str) -> Result<()> {
         self.at(folder, sync_folder)
     }
@@ -222,6 +240,19 @@ fn name(file: io::Result<fs::DirEntry>) -> io::Result<Option<String>> {
     let name = file.file_name().into_string().ok();
     let plain = file.file_type()?.is_file();
     Ok(name.filter(|name| plain && !name.starts_with('.')))
+}
+
+/// Whether it is a folder, or a link to one.
+fn is_folder(entry: &fs::DirEntry) -> bool {
+    entry.path().is_dir()
+}
+
+/// What one file adds to its folder.
+fn extent(file: &fs::Metadata) -> Option<Extent> {
+    Some(Extent {
+        bytes: file.len(),
+        modified: Some(file.modified().ok()?),
+    })
 }
 
 /// A checkpoint keeps a file open for every edge of its path. Where that is more than a

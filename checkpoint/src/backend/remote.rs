@@ -9,13 +9,13 @@
 
 mod request;
 
-use super::{Backend, Small, Source, Version, if_there};
+use super::{Backend, Extent, Small, Source, Version, if_there};
 use crate::error::{Error, Result};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::{
-    ClientOptions, Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, RetryConfig, UpdateVersion,
+    ClientOptions, Error as StoreError, ListResult, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMode, PutOptions, RetryConfig, UpdateVersion,
 };
 use request::{explain, is_loopback, open, read, runtime};
 use std::future::Future;
@@ -119,11 +119,14 @@ impl Remote {
         answers.into_iter().map(|(_, answer)| answer).collect()
     }
 
-    fn objects(&self, folder: &str) -> Result<Vec<ObjectMeta>> {
-        let list = |bucket: Arc<AmazonS3>, key| async move {
+    fn listing(&self, folder: &str) -> Result<ListResult> {
+        self.wait(folder, |bucket, key| async move {
             bucket.list_with_delimiter(Some(&key)).await
-        };
-        Ok(self.wait(folder, list)?.objects)
+        })
+    }
+
+    fn objects(&self, folder: &str) -> Result<Vec<ObjectMeta>> {
+        Ok(self.listing(folder)?.objects)
     }
 
     fn put(&self, path: &str, bytes: &[u8], mode: PutMode) -> Result<()> {
@@ -147,9 +150,19 @@ impl Backend for Remote {
             .collect())
     }
 
-    fn weigh(&self, folder: &str) -> Result<u64> {
-        let objects = self.objects(folder)?;
-        Ok(objects.iter().map(|object| object.size).sum())
+    fn folders(&self) -> Result<Vec<String>> {
+        let folders = self.listing("")?.common_prefixes.into_iter();
+        Ok(folders
+            .filter_map(|folder| Some(folder.filename()?.to_string()))
+            .collect())
+    }
+
+    fn measure(&self, folder: &str) -> Result<Extent> {
+        let extents = self.objects(folder)?.into_iter().map(|object| Extent {
+            bytes: object.size,
+            modified: Some(object.last_modified.into()),
+        });
+        Ok(extents.fold(Extent::default(), Extent::and))
     }
 
     fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>> {
@@ -219,6 +232,24 @@ impl Backend for Remote {
     fn remove(&self, path: &str) -> Result<()> {
         let remove = |bucket: Arc<AmazonS3>, key| async move { bucket.delete(&key).await };
         if_there(self.wait(path, remove)).map(drop)
+    }
+
+    fn remove_folder(&self, folder: &str) -> Result<()> {
+        let objects = self
+            .objects(folder)?
+            .into_iter()
+            .map(|object| object.location);
+        let remove = |key: Path| {
+            let (bucket, name) = (self.bucket.clone(), format!("{}/{key}", self.location));
+            async move {
+                let removed = bucket.delete(&key).await;
+                removed.map_err(|error| explain(name, error))
+            }
+        };
+        let removed = self.wait_for_all(objects.map(remove).collect());
+        removed
+            .into_iter()
+            .try_for_each(|removed| if_there(removed).map(drop))
     }
 
     /// What was written is there for good.

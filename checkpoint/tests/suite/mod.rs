@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod crowd;
 pub mod graphs;
+pub mod prune;
 pub mod world;
 
 /// Numbers that look random and are always the same.

@@ -23,14 +23,14 @@ fn the_suite_passes_in_an_object_store() {
     let said = String::from_utf8_lossy(&output.stdout);
     print!("{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success());
-    assert!(said.contains("10 passed"));
+    assert!(said.contains("11 passed"));
 }
 
 mod inside {
     use super::FILES;
     use super::suite::crowd::{Role, judge, play};
     use super::suite::world::World;
-    use super::suite::{claims, graphs};
+    use super::suite::{claims, graphs, prune};
     use carronade_checkpoint::{Error, Limit, Options, Policy, Store};
     use carronade_testing_s3::BUCKET;
     use std::path::PathBuf;
@@ -94,6 +94,11 @@ mod inside {
     #[test]
     fn each_item_has_one_owner() {
         run("g", |store| claims::races(store, 30));
+    }
+
+    #[test]
+    fn traces_are_removed_as_a_whole() {
+        run("p/q", prune::prune);
     }
 
     #[test]

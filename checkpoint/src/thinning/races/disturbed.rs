@@ -1,7 +1,7 @@
 //! A backend that lets a test act just before a chosen operation.
 
 use crate::backend::folder::Folder;
-use crate::backend::{Backend, Small, Source, Version};
+use crate::backend::{Backend, Extent, Small, Source, Version};
 use crate::error::Result;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -44,8 +44,12 @@ impl Backend for Disturbed {
         Ok(names)
     }
 
-    fn weigh(&self, folder: &str) -> Result<u64> {
-        self.folder.weigh(folder)
+    fn folders(&self) -> Result<Vec<String>> {
+        self.folder.folders()
+    }
+
+    fn measure(&self, folder: &str) -> Result<Extent> {
+        self.folder.measure(folder)
     }
 
     fn open(&self, paths: &[String]) -> Vec<Result<(Source, Vec<u8>)>> {
@@ -77,6 +81,10 @@ impl Backend for Disturbed {
     fn remove(&self, path: &str) -> Result<()> {
         self.before("remove", path);
         self.folder.remove(path)
+    }
+
+    fn remove_folder(&self, folder: &str) -> Result<()> {
+        self.folder.remove_folder(folder)
     }
 
     fn sync(&self, folder: &str) -> Result<()> {
