@@ -25,12 +25,12 @@ pub fn prune(args: &cli::TracePrune, as_json: bool) -> Outcome {
     traces.retain(|trace| trace.unwritten_for() >= limit);
     traces.sort_by_key(|trace| trace.modified);
     for trace in &traces {
-        print(trace, as_json);
+        print(trace, as_json)?;
     }
     Ok(())
 }
 
-fn print(trace: &StoredTrace, as_json: bool) {
+fn print(trace: &StoredTrace, as_json: bool) -> Outcome {
     let days = trace.unwritten_for().as_secs() / DAY;
     if as_json {
         let (prestate, inputs) = (trace.id.prestate, trace.id.inputs);
@@ -43,4 +43,5 @@ fn print(trace: &StoredTrace, as_json: bool) {
     } else {
         say!("{} {} bytes, {days} days", trace.id, trace.bytes);
     }
+    Ok(())
 }
