@@ -178,7 +178,7 @@ fn traces_of_long_ago_are_removed() {
     let said = &json_lines(&ran)[0];
     assert!(said["bytes"].as_u64().unwrap() > 1000, "{said}");
     assert_eq!(said["inputs"].as_str().unwrap().len(), 66);
-    prune(&["--older-than", "-1"]).fails(1, &["--older-than"]);
+    prune(&["--older-than", "1.5"]).fails(1, &["--older-than"]);
     let ran = sandbox.call(&["trace", "prune", "--store", "nowhere"]);
     ran.fails(1, &["no checkpoint store at nowhere"]);
 }
