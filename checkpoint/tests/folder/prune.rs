@@ -58,6 +58,19 @@ fn the_last_thing_that_was_written_counts() {
 }
 
 #[test]
+fn an_empty_place_of_a_trace_may_be_somebodys_who_begins() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder);
+    let name = World(1).trace(&store).id().to_string();
+    fs::create_dir(folder.path().join(&name)).unwrap();
+    assert_eq!(store.prune(DAY).unwrap(), []);
+    assert_eq!(store.traces().unwrap()[0].bytes, 0);
+    age(&folder.path().join(&name), 2 * DAY);
+    assert_eq!(store.prune(DAY).unwrap().len(), 1);
+    assert!(!folder.path().join(&name).exists());
+}
+
+#[test]
 fn what_is_no_trace_stays() {
     let (folder, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let store = open(&folder);
