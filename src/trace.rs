@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub fn run(command: &cli::Trace, as_json: bool, logger: &Logger) -> Outcome {
     let traced = match command {
         cli::Trace::List(args) => return list(args, as_json),
-        cli::Trace::Prune(args) => return prune::prune(args, as_json),
+        cli::Trace::Prune(args) => return prune::prune(args, as_json, logger),
         cli::Trace::Hash(cli::TraceHash { traced, .. })
         | cli::Trace::Witness(cli::TraceWitness { traced, .. })
         | cli::Trace::Export(cli::TraceExport { traced, .. })

@@ -112,9 +112,17 @@ impl Program {
     /// games must be over: how many executions.
     ///
     /// # Errors
-    /// When the checkpoint store cannot be read or written.
+    /// When the checkpoint store cannot be read, or some cannot be removed; the others are.
     pub fn prune(&self) -> carronade_checkpoint::Result<usize> {
-        Ok(self.checkpoints.prune(KEPT)?.len())
+        self.checkpoints.finish_pruning()?;
+        let (mut count, mut failure) = (0, Ok(()));
+        for trace in self.checkpoints.traces()? {
+            match self.checkpoints.prune(trace, KEPT) {
+                Ok(pruned) => count += usize::from(pruned.is_some()),
+                Err(error) => failure = Err(error),
+            }
+        }
+        failure.map(|()| count)
     }
 
     fn locals(&self, of: &ExecutionTrace) -> Locals {

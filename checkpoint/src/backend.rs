@@ -84,6 +84,13 @@ pub(crate) trait Backend: Send + Sync {
     /// The names of the folders in the place itself.
     fn folders(&self) -> Result<Vec<String>>;
 
+    /// Removes one of them with what is in the folders in it, in this order if it takes time in
+    /// which others look: whether it was there.
+    fn remove_folder(&self, folder: &str, order: &[&str]) -> Result<bool>;
+
+    /// Goes on where removing folders was ended.
+    fn finish_removing(&self) -> Result<()>;
+
     /// How much the objects in a folder are, without opening them.
     fn measure(&self, folder: &str) -> Result<Extent>;
 
@@ -108,9 +115,6 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Removes an object, if it is there.
     fn remove(&self, path: &str) -> Result<()>;
-
-    /// Removes a folder and the objects in it, if it is there.
-    fn remove_folder(&self, folder: &str) -> Result<()>;
 
     /// Makes all that is in a folder survive a power cut.
     fn sync(&self, folder: &str) -> Result<()>;

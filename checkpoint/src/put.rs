@@ -1,5 +1,6 @@
 //! Writing edges.
 
+use crate::backend::if_there;
 use crate::edge::{Edge, Point};
 use crate::error::{Error, Result};
 use crate::format::encode::encode;
@@ -26,7 +27,11 @@ impl TraceStore {
             self.expect(from, from.step)?;
         }
         if !self.has(name, edge.from, edge.to)? {
-            self.write_edge(name, edge.from, edge.to, encode(self.id(), &edge))?;
+            let bytes = encode(self.id(), &edge);
+            // Somebody removes the whole trace, again and again.
+            if if_there(self.write_edge(name, edge.from, edge.to, bytes))?.is_none() {
+                return Err(Error::NoCheckpoint { step: name.to });
+            }
         }
         self.trust(name);
         // The other half of a bargain: whoever thins looks at the edges after it has said
@@ -91,7 +96,8 @@ impl TraceStore {
                 object: object.source.path.clone(),
             });
         }
-        self.backend().sync(&self.folder("edges"))?;
-        Ok(true)
+        // All may have been removed meanwhile.
+        let kept = if_there(self.backend().sync(&self.folder("edges")))?;
+        Ok(kept.is_some())
     }
 }

@@ -79,42 +79,28 @@ impl Store {
         Ok(Self { backend, options })
     }
 
-    /// The traces in it, in no order.
+    /// The traces in it, in order of their names.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn traces(&self) -> Result<Vec<StoredTrace>> {
-        let ids = self.backend.folders()?;
-        let ids = ids.iter().filter_map(|name| TraceId::parse(name));
-        ids.filter_map(|id| self.stored(id).transpose()).collect()
+    pub fn traces(&self) -> Result<Vec<TraceId>> {
+        let mut names = self.backend.folders()?;
+        names.sort();
+        Ok(names
+            .iter()
+            .filter_map(|name| TraceId::parse(name))
+            .collect())
     }
 
-    /// Removes the traces that nothing has been written to, or thinned from, for so long: which
-    /// they were. Of one that somebody reads at this moment, some checkpoints may be gone and
-    /// others not; whatever is left is sound.
+    /// What the store has of a trace; none if that is nothing.
     ///
     /// # Errors
-    /// When the store cannot be read or written.
-    pub fn prune(&self, limit: Duration) -> Result<Vec<StoredTrace>> {
-        let mut removed = Vec::new();
-        for StoredTrace { id, .. } in self.traces()? {
-            // Somebody may have begun to write to it while others were removed.
-            match self.stored(id)? {
-                Some(trace) if trace.unwritten_for() >= limit => {
-                    self.remove(id)?;
-                    removed.push(trace);
-                }
-                _ => (),
-            }
+    /// When it cannot be read.
+    pub fn measure(&self, id: TraceId) -> Result<Option<StoredTrace>> {
+        let mut all = Extent::default();
+        for kind in KINDS {
+            all = all.and(self.backend.measure(&format!("{id}/{kind}"))?);
         }
-        Ok(removed)
-    }
-
-    fn stored(&self, id: TraceId) -> Result<Option<StoredTrace>> {
-        let folders = KINDS.map(|kind| format!("{id}/{kind}"));
-        let all = folders.iter().try_fold(Extent::default(), |all, folder| {
-            Ok(all.and(self.backend.measure(folder)?))
-        })?;
         // A folder that is empty was made just now.
         let own = self.backend.measure(&id.to_string())?;
         Ok(all.modified.max(own.modified).map(|modified| StoredTrace {
@@ -124,11 +110,27 @@ impl Store {
         }))
     }
 
-    fn remove(&self, id: TraceId) -> Result<()> {
-        for kind in KINDS {
-            self.backend.remove_folder(&format!("{id}/{kind}"))?;
-        }
-        self.backend.remove_folder(&id.to_string())
+    /// Removes a trace if nothing was written to it, or removed from it, for so long: what was
+    /// removed.
+    ///
+    /// # Errors
+    /// When it cannot be read or removed; some of it may be gone then, and is not what others
+    /// could miss.
+    pub fn prune(&self, id: TraceId, limit: Duration) -> Result<Option<StoredTrace>> {
+        let trace = self.measure(id)?;
+        let Some(trace) = trace.filter(|trace| trace.unwritten_for() >= limit) else {
+            return Ok(None);
+        };
+        let was_there = self.backend.remove_folder(&id.to_string(), &KINDS)?;
+        Ok(was_there.then_some(trace))
+    }
+
+    /// Goes on where pruning was ended.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn finish_pruning(&self) -> Result<()> {
+        self.backend.finish_removing()
     }
 
     /// The checkpoints of a trace, which need not have any yet.

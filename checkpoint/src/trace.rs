@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// The folders of a trace.
-pub(crate) const KINDS: [&str; 5] = ["edges", "marks", "notes", "claims", "results"];
+/// The folders of a trace, in the order in which they are removed: no note is left of edges that
+/// are gone.
+pub(crate) const KINDS: [&str; 5] = ["notes", "claims", "results", "marks", "edges"];
 
 /// How often a listing is repeated while it changes.
 const LISTINGS: usize = 10;

@@ -1,33 +1,57 @@
 //! `trace prune`: removes traces that nobody needs any more, as those of games that are over.
 
 use super::{open_existing, store_place};
-use crate::failure::Outcome;
-use crate::{cli, say};
-use anyhow::Context;
-use carronade_checkpoint::StoredTrace;
+use crate::failure::{Failure, Outcome};
+use crate::log::{Level, Logger};
+use crate::{cli, interrupt, say};
+use anyhow::{Context, anyhow};
+use carronade_checkpoint::{Error as StoreError, Store, StoredTrace, TraceId};
 use serde_json::json;
 use std::time::Duration;
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
 
-/// Removes them, and prints each.
+/// Removes them, and prints each; those that cannot be removed are told, and the others go.
 ///
 /// # Errors
-/// When the store cannot be read or written.
-pub fn prune(args: &cli::TracePrune, as_json: bool) -> Outcome {
+/// When the store cannot be read, or some could not be removed.
+pub fn prune(args: &cli::TracePrune, as_json: bool, logger: &Logger) -> Outcome {
     let store = open_existing(&store_place(args.store.as_deref())?)?;
     let limit = Duration::from_secs(u64::from(args.older_than) * DAY);
-    let mut traces = match args.dry_run {
-        true => store.traces().context("cannot read the store")?,
-        false => store.prune(limit).context("cannot prune the store")?,
-    };
-    traces.retain(|trace| trace.unwritten_for() >= limit);
-    traces.sort_by_key(|trace| trace.modified);
-    for trace in &traces {
-        print(trace, as_json)?;
+    if !args.dry_run {
+        store.finish_pruning().context("cannot prune the store")?;
     }
-    Ok(())
+    let mut failures = 0;
+    for id in store.traces().context("cannot read the store")? {
+        if interrupt::requested() {
+            return Err(Failure::Interrupted);
+        }
+        let pruned = match args.dry_run {
+            true => old(&store, id, limit),
+            false => store.prune(id, limit),
+        };
+        match pruned {
+            Ok(Some(trace)) => print(&trace, as_json)?,
+            Ok(None) => {}
+            Err(error) => {
+                failures += 1;
+                let fields = [("err", error.to_string().into())];
+                logger.log(Level::Warn, "A trace cannot be removed", &fields);
+            }
+        }
+    }
+    match failures {
+        0 => Ok(()),
+        1 => Err(anyhow!("a trace cannot be removed").into()),
+        many => Err(anyhow!("{many} traces cannot be removed").into()),
+    }
+}
+
+/// A trace that would be removed.
+fn old(store: &Store, id: TraceId, limit: Duration) -> Result<Option<StoredTrace>, StoreError> {
+    let trace = store.measure(id)?;
+    Ok(trace.filter(|trace| trace.unwritten_for() >= limit))
 }
 
 fn print(trace: &StoredTrace, as_json: bool) -> Outcome {

@@ -5,5 +5,6 @@ mod beside;
 mod bisect;
 mod damage;
 mod hashes;
+mod prune;
 mod support;
 mod verify;

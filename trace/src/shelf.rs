@@ -5,12 +5,12 @@
 
 use crate::error::TraceError;
 use crate::world::Known;
-use crate::writer::{Draft, Job, Writer};
+use crate::writer::{Draft, Job, Writer, weight};
 use carronade_checkpoint::{Checkpoint, Error as StoreError, Limit, Point, Policy, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::oracle::OracleError;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The checkpoints that a trace goes on from.
@@ -24,10 +24,38 @@ pub struct Shelf {
     lenient: Option<Told>,
     /// Whether that has happened.
     broken: bool,
-    /// Pre-images of checkpoints that were not written, which one that holds everything needs.
-    unwritten: BTreeMap<Hash, Vec<u8>>,
+    /// What was read on the way to checkpoints that the last one listed does not cover.
+    read: Vec<Read>,
     /// The last checkpoint: every pre-image of the trace so far was read on the way there.
     latest: Latest,
+}
+
+/// Bytes of pre-images after which it is looked whether the store has them.
+const READ: usize = 64 << 20;
+
+/// What was read between two checkpoints.
+struct Read {
+    /// The step of the first one; none if it is all that was read before the second.
+    from: Option<u64>,
+    to: u64,
+    preimages: BTreeMap<Hash, Vec<u8>>,
+}
+
+impl Read {
+    /// All that was read on the way to a checkpoint, if it can still be had.
+    fn whole(checkpoint: &Checkpoint) -> Option<Self> {
+        let keys = checkpoint.preimages().into_iter();
+        let preimages = keys.map(|key| Some((key, checkpoint.preimage(&key).ok()??)));
+        Some(Self {
+            from: None,
+            to: checkpoint.point().step,
+            preimages: preimages.collect::<Option<_>>()?,
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        weight(&self.preimages)
+    }
 }
 
 /// Who is told of an error.
@@ -48,7 +76,7 @@ impl Shelf {
             points: BTreeMap::new(),
             lenient: None,
             broken: false,
-            unwritten: BTreeMap::new(),
+            read: Vec::new(),
             latest: Arc::default(),
         };
         shelf.refresh()?;
@@ -67,8 +95,13 @@ impl Shelf {
     fn list(&mut self) -> Result<(), TraceError> {
         let points = self.store.checkpoints()?.into_iter();
         self.points = points.map(|point| (point.step, point.state_hash)).collect();
-        let latest = self.store.open_nearest(u64::MAX)?;
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
+        let (before, latest) = (self.last(), self.store.open_nearest(u64::MAX)?);
+        let covered = latest.as_ref().map(|checkpoint| checkpoint.point().step);
+        let latest = std::mem::replace(&mut *lock(&self.latest), latest);
+        if covered < before {
+            self.read.extend(latest.as_ref().and_then(Read::whole));
+        }
+        self.read.retain(|read| Some(read.to) > covered);
         Ok(())
     }
 
@@ -117,7 +150,31 @@ impl Shelf {
                 preimages.entry(key).or_insert(value);
             }
         }
-        preimages.append(&mut self.unwritten);
+        for read in &self.read {
+            preimages.extend(read.preimages.clone());
+        }
+    }
+
+    /// Whether [`Shelf::add_known`] adds all that was read on the way to a step. It does not if
+    /// somebody has removed the whole trace, and not even what was open can be read any more.
+    #[must_use]
+    pub fn knows_all_before(&self, step: u64) -> bool {
+        let mut known = self.last();
+        let mut read: Vec<_> = self.read.iter().map(|read| (read.from, read.to)).collect();
+        read.sort_unstable();
+        for (from, to) in read {
+            // From nowhere comes first, and needs nothing.
+            if from <= known {
+                known = known.max(Some(to));
+            }
+        }
+        known >= Some(step)
+    }
+
+    /// The step of the last checkpoint listed.
+    fn last(&self) -> Option<u64> {
+        let latest = lock(&self.latest);
+        latest.as_ref().map(|checkpoint| checkpoint.point().step)
     }
 
     /// How many checkpoints there are.
@@ -198,11 +255,19 @@ impl Shelf {
     /// When an earlier one could not be written.
     pub fn put(&mut self, draft: Draft) -> Result<(), TraceError> {
         let to = draft.to;
+        self.read.push(Read {
+            from: draft.contents.from.map(|from| from.step),
+            to: to.step,
+            preimages: draft.contents.preimages.clone(),
+        });
         self.note(Job::Checkpoint(Box::new(draft)))?;
         if !self.broken {
             self.points.insert(to.step, to.state_hash);
         }
-        Ok(())
+        match self.read.iter().map(Read::bytes).sum::<usize>() > READ {
+            true => self.refresh(),
+            false => Ok(()),
+        }
     }
 
     /// How much CPU time it took to write the last checkpoint.
@@ -233,8 +298,7 @@ impl Shelf {
         match self.writer.flush() {
             Ok(lost) => {
                 for lost in lost {
-                    self.points.remove(&lost.to.step);
-                    self.unwritten.extend(lost.preimages);
+                    self.points.remove(&lost.step);
                 }
                 Ok(())
             }
@@ -243,12 +307,16 @@ impl Shelf {
     }
 }
 
+fn lock(latest: &Latest) -> MutexGuard<'_, Option<Checkpoint>> {
+    latest.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The pre-images of a trace that are in its store.
 pub struct Stored(Latest);
 
 impl Known for Stored {
     fn preimage(&mut self, key: &Hash) -> Result<Option<Vec<u8>>, OracleError> {
-        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*lock(&self.0) {
             Some(checkpoint) => Ok(checkpoint.preimage(key)?),
             None => Ok(None),
         }
@@ -265,7 +333,7 @@ impl Stored {
     /// The keys of those pre-images.
     #[must_use]
     pub fn keys(&self) -> Vec<Hash> {
-        let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = lock(&self.0);
         latest
             .as_ref()
             .map(Checkpoint::preimages)

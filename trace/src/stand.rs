@@ -112,16 +112,19 @@ impl Stand {
     /// When a page could not be loaded.
     pub fn begin(&mut self, shelf: &mut Shelf) -> Result<Counted, TraceError> {
         let step = self.step();
-        let is_new = shelf.state_hash(step).is_none() && !shelf.is_broken();
+        let mut is_new = shelf.state_hash(step).is_none() && !shelf.is_broken();
         // Until this one is complete there is none to go on from: changes are told once.
         debug_assert!(self.begun.is_none(), "the one before is complete");
-        let from = match self.base.take() {
+        let base = self.base.take();
+        let from = match base {
             Some(base) if is_new && shelf.has(base)? => Some(base),
             _ => None,
         };
         if is_new && from.is_none() {
-            // Whoever goes on from it needs what was read since the last listing, too.
+            // Whoever goes on from it needs what was read since the last listing, too, and what
+            // was read at all. If that is gone, a machine that begins again will have it.
             shelf.refresh()?;
+            is_new = base.is_none_or(|base| shelf.knows_all_before(base.step));
         }
         // The first checkpoint, or one whose base somebody has thinned away, needs all pages.
         let capture = match from {

@@ -58,20 +58,16 @@ impl Draft {
     }
 }
 
-impl Contents {
-    fn bytes(&self) -> usize {
-        let preimages = self.preimages.values().map(Vec::len);
-        let output = self.output.iter().map(|output| output.bytes.len());
-        preimages.chain(output).sum()
-    }
+/// How many bytes pre-images have.
+pub fn weight(preimages: &BTreeMap<Hash, Vec<u8>>) -> usize {
+    preimages.values().map(Vec::len).sum()
 }
 
-impl From<Box<Draft>> for Lost {
-    fn from(draft: Box<Draft>) -> Self {
-        Self {
-            to: draft.to,
-            preimages: draft.contents.preimages,
-        }
+impl Contents {
+    fn bytes(&self) -> usize {
+        let preimages = std::iter::once(weight(&self.preimages));
+        let output = self.output.iter().map(|output| output.bytes.len());
+        preimages.chain(output).sum()
     }
 }
 
@@ -95,21 +91,14 @@ impl Job {
     }
 }
 
-/// A checkpoint that was not written: its base was gone, or something before it had failed.
-pub struct Lost {
-    /// The checkpoint.
-    pub to: Point,
-    /// What was read first on the way there, which no other edge may have.
-    pub preimages: BTreeMap<Hash, Vec<u8>>,
-}
-
 /// What became of the jobs so far.
 #[derive(Default)]
 struct Progress {
     /// Jobs that are not done, and their bytes.
     jobs: usize,
     bytes: usize,
-    lost: Vec<Lost>,
+    /// Checkpoints that were not written.
+    lost: Vec<Point>,
     failure: Option<StoreError>,
     /// Whether the thread has panicked.
     dead: bool,
@@ -126,7 +115,7 @@ impl Progress {
     /// A job was not done.
     fn lose(&mut self, job: Job) {
         if let Job::Checkpoint(draft) = job {
-            self.lost.push(draft.into());
+            self.lost.push(draft.to);
         }
     }
 }
@@ -191,7 +180,7 @@ impl Writer {
     ///
     /// # Errors
     /// When something could not be written.
-    pub fn flush(&self) -> Result<Vec<Lost>, TraceError> {
+    pub fn flush(&self) -> Result<Vec<Point>, TraceError> {
         let mut progress = self.wait_while(|all| all.jobs > 0);
         match progress.failure.take() {
             Some(failure) => Err(failure.into()),
@@ -260,15 +249,23 @@ fn write_all(store: &TraceStore, queue: &Receiver<Job>, shared: &Shared) {
     }
 }
 
-/// Does a job; whether it could be done: not a checkpoint whose base is gone.
+/// Does a job; whether it could be done: not if its base is gone.
 fn write(store: &TraceStore, job: &Job) -> Result<bool, StoreError> {
     match job {
         Job::Checkpoint(draft) => match draft.put(store) {
             Err(StoreError::NoCheckpoint { .. }) => Ok(false),
             put => put.map(|()| true),
         },
-        Job::Note(trace, name, bytes) => trace.keep_note(name, bytes).map(|_| true),
-        Job::End(end) => store.keep_end(*end).map(|_| true),
+        Job::Note(trace, name, bytes) => kept(trace.keep_note(name, bytes)),
+        Job::End(end) => kept(store.keep_end(*end)),
+    }
+}
+
+/// Whether there is a note now: not if somebody removes the whole trace.
+fn kept(note: Result<bool, StoreError>) -> Result<bool, StoreError> {
+    match note {
+        Err(StoreError::Missing { .. }) => Ok(false),
+        note => note.map(|_| true),
     }
 }
 
@@ -330,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_that_is_refused_for_an_earlier_failure_is_lost_but_not_what_was_read() {
+    fn a_checkpoint_that_is_refused_for_an_earlier_failure_is_lost() {
         let shared = Shared::default();
         lock(&shared).failure = Some(StoreError::NoCheckpoint { step: 0 });
         let writer = Writer {
@@ -339,8 +336,8 @@ mod tests {
             thread: None,
         };
         assert!(writer.write(checkpoint()).is_err());
-        let lost = writer.flush().unwrap().pop().unwrap();
-        assert_eq!((lost.to.step, lost.preimages.len()), (1, 2));
+        let lost = writer.flush().unwrap();
+        assert_eq!(lost.iter().map(|point| point.step).collect::<Vec<_>>(), [1]);
         assert!(!writer.has_lost());
     }
 

@@ -22,6 +22,10 @@ use tempfile::{Builder, NamedTempFile};
 const TEMPORARY: &str = ".writing-";
 /// How the names of folders begin that had an object's name.
 const ASIDE: &str = ".aside-";
+/// How the names of folders begin that are being removed.
+const PRUNED: &str = ".pruned-";
+/// How often something is written again if its folder goes meanwhile.
+const TRIES: usize = 3;
 /// Locked by who replaces a small object of the folder.
 const LOCK: &str = ".lock";
 const PERMISSIONS: u32 = 0o644;
@@ -62,7 +66,25 @@ impl Folder {
         }
     }
 
+    fn remove_tree(&self, folder: &Path) -> Result<()> {
+        let removed = fs::remove_dir_all(folder);
+        // Another one may be removing it, too.
+        if_there(removed.map_err(|error| Error::io(folder.display(), error))).map(drop)
+    }
+
     fn write(&self, path: &str, bytes: &[u8], place: Place) -> Result<bool> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_to_write(path, bytes, place) {
+                Err(Error::Missing { .. }) if tries < TRIES => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Its folder may go after it was made.
+    fn try_to_write(&self, path: &str, bytes: &[u8], place: Place) -> Result<bool> {
         self.at(path, |target| {
             let folder = target.parent().unwrap_or(&self.root);
             make_folder(folder)?;
@@ -104,11 +126,36 @@ impl Backend for Folder {
 
     fn folders(&self) -> Result<Vec<String>> {
         self.at("", |root| {
-            // What goes meanwhile is none.
-            let folders = fs::read_dir(root)?.flatten().filter(is_folder);
+            let entries: io::Result<Vec<_>> = fs::read_dir(root)?.collect();
+            let folders = entries?.into_iter().filter(may_be_folder);
             let names = folders.map(|folder| folder.file_name().into_string());
             Ok(names.filter_map(Result::ok).collect())
         })
+    }
+
+    /// It gets another name first, so that nobody sees a part of it, and who writes makes a new
+    /// one.
+    fn remove_folder(&self, folder: &str, _: &[&str]) -> Result<bool> {
+        let aside = self.at(folder, |folder| {
+            let aside = Builder::new().prefix(PRUNED).tempdir_in(&self.root)?;
+            match fs::rename(folder, aside.path().join("trace")) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                other => other.map(|()| Some(aside.keep())),
+            }
+        })?;
+        match &aside {
+            Some(aside) => self.remove_tree(aside).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn finish_removing(&self) -> Result<()> {
+        for name in self.folders()? {
+            if name.starts_with(PRUNED) {
+                self.remove_tree(&self.root.join(name))?;
+            }
+        }
+        Ok(())
     }
 
     fn measure(&self, folder: &str) -> Result<Extent> {
@@ -183,12 +230,16 @@ impl Backend for Folder {
 
     fn swap(&self, path: &str, expected: &Version, bytes: &[u8]) -> Result<bool> {
         // The lock goes with its file, also if this process is killed.
-        let _lock = self.at(path, |file| {
+        let lock = if_there(self.at(path, |file| {
             let lock = file.with_file_name(LOCK);
             let lock = File::options().create(true).append(true).open(lock)?;
             lock.lock()?;
             Ok(lock)
-        })?;
+        }))?;
+        // Nor is what its folder has gone with.
+        let Some(_lock) = lock else {
+            return Ok(false);
+        };
         match self.get(path)? {
             Some(small) if small.version == *expected => {}
             _ => return Ok(false),
@@ -199,10 +250,6 @@ impl Backend for Folder {
 
     fn remove(&self, path: &str) -> Result<()> {
         if_there(self.at(path, |file| fs::remove_file(file))).map(drop)
-    }
-
-    fn remove_folder(&self, folder: &str) -> Result<()> {
-        if_there(self.at(folder, |folder| fs::remove_dir_all(folder))).map(drop)
     }
 
     fn sync(&self, folder: &str) -> Result<()> {
@@ -242,9 +289,11 @@ fn name(file: io::Result<fs::DirEntry>) -> io::Result<Option<String>> {
     Ok(name.filter(|name| plain && !name.starts_with('.')))
 }
 
-/// Whether it is a folder, or a link to one.
-fn is_folder(entry: &fs::DirEntry) -> bool {
-    entry.path().is_dir()
+/// Whether it is a folder, or perhaps a link to one.
+fn may_be_folder(entry: &fs::DirEntry) -> bool {
+    entry
+        .file_type()
+        .is_ok_and(|kind| kind.is_dir() || kind.is_symlink())
 }
 
 /// What one file adds to its folder.

@@ -129,6 +129,20 @@ impl Remote {
         Ok(self.listing(folder)?.objects)
     }
 
+    fn remove_all(&self, paths: &[String]) -> Result<()> {
+        let remove = |path: &String| {
+            let (bucket, key, name) = (self.bucket.clone(), self.key(path), self.name(path));
+            async move {
+                let removed = bucket.delete(&key).await;
+                removed.map_err(|error| explain(name, error))
+            }
+        };
+        let removed = self.wait_for_all(paths.iter().map(remove).collect());
+        removed
+            .into_iter()
+            .try_for_each(|removed| if_there(removed).map(drop))
+    }
+
     fn put(&self, path: &str, bytes: &[u8], mode: PutMode) -> Result<()> {
         let bytes = bytes.to_vec();
         let put = |bucket: Arc<AmazonS3>, key| async move {
@@ -155,6 +169,23 @@ impl Backend for Remote {
         Ok(folders
             .filter_map(|folder| Some(folder.filename()?.to_string()))
             .collect())
+    }
+
+    fn remove_folder(&self, folder: &str, order: &[&str]) -> Result<bool> {
+        let mut was_there = false;
+        for part in order {
+            let part = format!("{folder}/{part}");
+            let names = self.list(&part)?;
+            was_there |= !names.is_empty();
+            let paths: Vec<_> = names.iter().map(|name| format!("{part}/{name}")).collect();
+            self.remove_all(&paths)?;
+        }
+        Ok(was_there)
+    }
+
+    /// The next time, what is left is as old as before.
+    fn finish_removing(&self) -> Result<()> {
+        Ok(())
     }
 
     fn measure(&self, folder: &str) -> Result<Extent> {
@@ -232,24 +263,6 @@ impl Backend for Remote {
     fn remove(&self, path: &str) -> Result<()> {
         let remove = |bucket: Arc<AmazonS3>, key| async move { bucket.delete(&key).await };
         if_there(self.wait(path, remove)).map(drop)
-    }
-
-    fn remove_folder(&self, folder: &str) -> Result<()> {
-        let objects = self
-            .objects(folder)?
-            .into_iter()
-            .map(|object| object.location);
-        let remove = |key: Path| {
-            let (bucket, name) = (self.bucket.clone(), format!("{}/{key}", self.location));
-            async move {
-                let removed = bucket.delete(&key).await;
-                removed.map_err(|error| explain(name, error))
-            }
-        };
-        let removed = self.wait_for_all(objects.map(remove).collect());
-        removed
-            .into_iter()
-            .try_for_each(|removed| if_there(removed).map(drop))
     }
 
     /// What was written is there for good.

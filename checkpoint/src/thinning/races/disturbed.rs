@@ -83,8 +83,12 @@ impl Backend for Disturbed {
         self.folder.remove(path)
     }
 
-    fn remove_folder(&self, folder: &str) -> Result<()> {
-        self.folder.remove_folder(folder)
+    fn remove_folder(&self, folder: &str, order: &[&str]) -> Result<bool> {
+        self.folder.remove_folder(folder, order)
+    }
+
+    fn finish_removing(&self) -> Result<()> {
+        self.folder.finish_removing()
     }
 
     fn sync(&self, folder: &str) -> Result<()> {
