@@ -50,7 +50,7 @@ fn go_int(text: &str) -> Result<i64, String> {
 #[command(version, about, args_override_self = true)]
 #[expect(missing_docs, reason = "the help texts are the documentation")]
 pub struct Cli {
-    /// Log lines of `run` and the output of `inspect` and `bench` as JSON
+    /// Log lines of `run` and the output of `inspect`, `bench`, `prove`, `prestate` and `trace` as JSON
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]

@@ -439,7 +439,10 @@ impl Session<'_> {
             return Ok(());
         }
         let machine = self.driver.measured();
-        let steps = self.driver.executed(self.first_step);
+        let steps = (
+            self.driver.executed(self.first_step),
+            self.driver.executed_by_machine(self.first_step),
+        );
         let translator = engine::translator_of(machine);
         let figures = Figures::new(self.args.engine, steps, &self.started, translator);
         if let Some(form) = self.args.stats {

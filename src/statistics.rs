@@ -17,17 +17,18 @@ pub struct Figures {
 type Group = Vec<(String, Value)>;
 
 impl Figures {
-    /// The figures of a run of an engine, with the translator that took part, if one did.
+    /// The figures of a run of an engine: steps in all and by the last machine, which had the
+    /// translator, if one took part.
     #[must_use]
     pub fn new(
         engine: Engine,
-        steps: u64,
+        (steps, last): (u64, u64),
         watch: &Stopwatch,
         translator: Option<&Translator>,
     ) -> Self {
         let statistics = translator.map(Translator::statistics);
         let native = statistics.as_ref().map_or(0, |made| made.native_steps);
-        let mut groups = vec![("run", run(engine, steps, native, watch))];
+        let mut groups = vec![("run", run(engine, steps, (native, last), watch))];
         if let Some(made) = statistics {
             groups.push(("translator", translation(&made, watch.wall())));
             groups.push(("exits", exits(&made)));
@@ -77,9 +78,9 @@ fn named<const N: usize>(fields: [(&str, Value); N]) -> Group {
     fields.map(|(key, value)| (key.to_owned(), value)).into()
 }
 
-fn run(engine: Engine, steps: u64, native: u64, watch: &Stopwatch) -> Group {
+fn run(engine: Engine, steps: u64, (native, last): (u64, u64), watch: &Stopwatch) -> Group {
     let (wall, cpu) = (watch.wall().as_secs_f64(), watch.cpu().as_secs_f64());
-    let interpreted = steps.saturating_sub(native);
+    let interpreted = last.saturating_sub(native);
     named([
         ("engine", engine.name().into()),
         ("steps", steps.into()),
@@ -87,7 +88,7 @@ fn run(engine: Engine, steps: u64, native: u64, watch: &Stopwatch) -> Group {
         ("interpreted_steps", interpreted.into()),
         (
             "interpreted_share",
-            share(interpreted as f64, steps as f64).into(),
+            share(interpreted as f64, last as f64).into(),
         ),
         ("seconds", rounded(wall).into()),
         ("cpu_seconds", rounded(cpu).into()),

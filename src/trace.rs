@@ -26,7 +26,7 @@ use std::sync::Arc;
 /// When the trace cannot be opened, or cannot answer.
 pub fn run(command: &cli::Trace, as_json: bool, logger: &Logger) -> Outcome {
     let traced = match command {
-        cli::Trace::List(args) => return list(args, as_json),
+        cli::Trace::List(args) => return list(args, as_json, logger),
         cli::Trace::Prune(args) => return prune::prune(args, as_json, logger),
         cli::Trace::Hash(cli::TraceHash { traced, .. })
         | cli::Trace::Witness(cli::TraceWitness { traced, .. })
@@ -278,19 +278,34 @@ fn end(trace: &mut Trace, as_json: bool) -> Outcome {
 }
 
 /// Only looks: neither a folder nor a checkpoint is made, and no host is started.
-fn list(args: &cli::Traced, as_json: bool) -> Outcome {
+fn list(args: &cli::Traced, as_json: bool, logger: &Logger) -> Outcome {
     let store = open_existing(&store_place(args.store.store.as_deref())?)?;
     let (state, mut memory) = files::read_state(&args.input)?;
     let inputs = inputs(args.store.inputs.as_deref(), &args.host);
-    let store = find(&store, point(&state, &mut memory), inputs)?;
-    let checkpoints = store.checkpoints();
-    for point in checkpoints.context("cannot read the store")? {
+    let start = point(&state, &mut memory);
+    let found = find(&store, start, inputs)?;
+    let checkpoints = found.checkpoints().context("cannot read the store")?;
+    if checkpoints.is_empty() {
+        warn_of_other_inputs(&store, start.state_hash, logger)?;
+    }
+    for point in checkpoints {
         let hash = const_hex::encode_prefixed(point.state_hash);
         if as_json {
             say!("{}", json!({"step": point.step, "stateHash": hash}));
         } else {
             say!("{} {hash}", point.step);
         }
+    }
+    Ok(())
+}
+
+/// Who has forgotten the host or the inputs' name looks at another trace.
+fn warn_of_other_inputs(store: &Store, prestate: Hash, logger: &Logger) -> Outcome {
+    let traces = store.traces().context("cannot read the store")?;
+    let others = traces.iter().filter(|id| id.prestate == prestate).count();
+    if others > 0 {
+        let words = "Nothing is stored for these inputs, but for others (--inputs, or the host's command line)";
+        logger.log(Level::Warn, words, &[("others", (others as u64).into())]);
     }
     Ok(())
 }

@@ -36,6 +36,16 @@ impl TraceStore {
         }
     }
 
+    /// Keeps a note in place of what may be there under its name.
+    ///
+    /// # Errors
+    /// When the name is not a plain one or the note cannot be written.
+    pub fn set_note(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        check_plain(name)?;
+        let path = self.small_path(NOTES, name);
+        self.backend().replace(&path, &frame(&path, bytes))
+    }
+
     /// The note under a name.
     ///
     /// # Errors

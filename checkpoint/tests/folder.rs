@@ -63,10 +63,17 @@ fn traces_are_removed_as_a_whole() {
 
 #[test]
 fn locations_that_cannot_be_are_refused() {
-    for location in ["ftp://somewhere", "/dev/null/folder", "s3://"] {
-        assert!(
-            Store::open(location, &Options::default()).is_err(),
-            "{location}"
-        );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = file.path().to_str().unwrap();
+    for location in [
+        "ftp://somewhere",
+        "/dev/null/folder",
+        "/proc/folder",
+        "s3://",
+        file,
+    ] {
+        let refused = Store::open(location, &Options::default());
+        let refused = refused.err().expect(location).to_string();
+        assert!(refused.contains(location), "{refused}");
     }
 }

@@ -68,6 +68,14 @@ impl Driver {
         }
     }
 
+    /// How many of these the machine has executed that there is now.
+    pub fn executed_by_machine(&self, first: u64) -> u64 {
+        match self {
+            Self::Traced(trace, _) => trace.executed_by_machine(),
+            _ => self.executed(first),
+        }
+    }
+
     /// Runs towards a step, at most to `pause`.
     pub fn run(&mut self, step: u64, pause: u64, watch: Watch) -> Result<Stop, Cause> {
         let until = step.min(pause);

@@ -116,6 +116,8 @@ impl Worker {
             Kind::Publish => {
                 self.trace.seek(step)?;
                 self.trace.publish()?;
+                // Who has asked for it looks for it in the store.
+                self.trace.flush()?;
                 self.hash(step)
             }
         }

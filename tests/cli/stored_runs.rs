@@ -219,3 +219,24 @@ fn a_run_and_a_trace_share_a_store() {
     let ran = alone(&sandbox, "oracle", &["trace", "end"]).expect(0);
     assert_eq!(ran.stdout, lines(&end[end.len() - 1..]));
 }
+
+#[test]
+fn a_snapshot_may_be_of_more_than_one_trace() {
+    let (sandbox, first) = (Sandbox::new(), prestate("sortmap"));
+    let snapshot = |input: &str, at: u64, format: &str, store: &[&str]| {
+        let (at, stop) = (format!("={at}"), format!("={}", at + 1));
+        let flags = ["--snapshot-at", &at, "--snapshot-fmt", format];
+        let flags = [&flags, &["--stop-at", &stop, "--output", ""][..], store].concat();
+        sandbox.run(input, &flags).expect(0)
+    };
+    let store = ["--store", "store"];
+    // One that no store knows of, so that a trace of its own begins there.
+    snapshot(&first, 1_000_000, "first-%d.bin", &[]);
+    snapshot("first-1000000.bin", 2_000_000, "own-%d.bin", &store);
+    snapshot(&first, 2_000_000, "whole-%d.bin", &store);
+    let read = |name: &str| fs::read(sandbox.path(name)).unwrap();
+    assert!(read("own-2000000.bin") == read("whole-2000000.bin"));
+    snapshot("own-2000000.bin", 3_000_000, "next-%d.bin", &store);
+    snapshot(&first, 3_000_000, "last-%d.bin", &store);
+    assert!(read("next-3000000.bin") == read("last-3000000.bin"));
+}

@@ -149,6 +149,43 @@ fn the_store_is_listed() {
 }
 
 #[test]
+fn who_forgets_the_inputs_is_told_that_there_are_others() {
+    let sandbox = Sandbox::new();
+    about(&sandbox, "hello", &["trace", "end"]).expect(0);
+    let words = [
+        "trace",
+        "list",
+        "--input",
+        &prestate("hello"),
+        "--store",
+        "store",
+    ];
+    let ran = sandbox.call(&words).expect(0);
+    assert_eq!(ran.stdout, "");
+    assert!(
+        ran.stderr
+            .contains("level=WARN msg=\"Nothing is stored for these inputs"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.trim_end().ends_with("others=1"),
+        "{}",
+        ran.stderr
+    );
+    // Another program's trace is none of them.
+    let words = [
+        "trace",
+        "list",
+        "--input",
+        &prestate("oracle"),
+        "--store",
+        "store",
+    ];
+    assert_eq!(sandbox.call(&words).expect(0).stderr, "");
+}
+
+#[test]
 fn traces_of_long_ago_are_removed() {
     let (sandbox, end) = (Sandbox::new(), ["trace", "end"]);
     about(&sandbox, "hello", &end).expect(0);
@@ -178,6 +215,29 @@ fn traces_of_long_ago_are_removed() {
     let said = &json_lines(&ran)[0];
     assert!(said["bytes"].as_u64().unwrap() > 1000, "{said}");
     assert_eq!(said["inputs"].as_str().unwrap().len(), 66);
+    // What cannot be removed keeps nothing else.
+    about(&sandbox, "hello", &end).expect(0);
+    about(&sandbox, "oracle", &end).expect(0);
+    let traces_now: Vec<_> = fs::read_dir(sandbox.path("store")).unwrap().collect();
+    let odd = traces_now[0].as_ref().unwrap().path().join("results");
+    fs::write(&odd, b"no folder").unwrap();
+    let ran = prune(&["--older-than", "0"]);
+    let ran = ran.fails(1, &["a trace cannot be removed"]);
+    assert_eq!((ran.stdout.lines().count(), traces()), (1, 1));
+    assert!(
+        ran.stderr.contains("results: Not a directory"),
+        "{}",
+        ran.stderr
+    );
+    fs::remove_file(odd).unwrap();
+    assert_eq!(
+        prune(&["--older-than", "0"])
+            .expect(0)
+            .stdout
+            .lines()
+            .count(),
+        1
+    );
     prune(&["--older-than", "1.5"]).fails(1, &["--older-than"]);
     let ran = sandbox.call(&["trace", "prune", "--store", "nowhere"]);
     ran.fails(1, &["no checkpoint store at nowhere"]);

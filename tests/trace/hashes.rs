@@ -3,7 +3,7 @@
 use crate::support::*;
 use carronade_emulator::state::StateVersion;
 use carronade_emulator::witness::verify;
-use carronade_trace::TraceError;
+use carronade_trace::{Trace, TraceError};
 use std::collections::BTreeMap;
 
 const GUESTS: [&str; 7] = [
@@ -111,6 +111,21 @@ fn a_bisection_executes_little_more_than_the_trace() {
         executed <= length + length / 5,
         "{executed} steps for a trace of {length}"
     );
+}
+
+#[test]
+fn steps_of_machines_are_counted_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut trace = open("sortmap", folder.path(), translator(), no_host()).unwrap();
+    let third = length("sortmap") / 3;
+    trace.seek(2 * third).unwrap();
+    let all = |trace: &Trace| (trace.executed(), trace.executed_by_machine());
+    assert_eq!(all(&trace), (2 * third, 2 * third));
+    // Back, over a checkpoint before that.
+    trace.seek(third).unwrap();
+    let (executed, by_machine) = all(&trace);
+    assert_eq!(executed, 2 * third + by_machine);
+    assert!(by_machine < third);
 }
 
 #[test]

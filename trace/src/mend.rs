@@ -98,6 +98,7 @@ impl Trace {
             return self.begin_again();
         };
         self.stand = Stand::at(&checkpoint, &self.world, &self.engine)?;
+        self.executed_before = self.executed;
         Ok(())
     }
 
@@ -112,6 +113,7 @@ impl Trace {
             return Err(TraceError::Beginning(reason));
         }
         self.stand = Stand::first(state, memory, &self.world, &self.engine)?;
+        self.executed_before = self.executed;
         self.stand.checkpoint(&mut self.shelf)
     }
 }

@@ -109,7 +109,9 @@ pub struct Trace {
     pub(crate) mended: u32,
     end: Option<Point>,
     asked: Vec<u64>,
-    executed: u64,
+    pub(crate) executed: u64,
+    /// How many of these were over when the machine was made.
+    pub(crate) executed_before: u64,
     pace: Pace,
     /// How many bytes of checkpoints are too many.
     heavy: u64,
@@ -169,6 +171,7 @@ impl Trace {
             end,
             asked: Vec::new(),
             executed: 0,
+            executed_before: 0,
             pace: Pace::default(),
             heavy: options.bytes,
             interrupted: Box::new(|_| false),
@@ -225,6 +228,13 @@ impl Trace {
     #[must_use]
     pub fn executed(&self) -> u64 {
         self.executed
+    }
+
+    /// How many of these the machine where it is has executed: each time that one goes on from a
+    /// checkpoint, it is a new one.
+    #[must_use]
+    pub fn executed_by_machine(&self) -> u64 {
+        self.executed - self.executed_before
     }
 
     /// The store below.
@@ -358,7 +368,9 @@ impl Trace {
     }
 
     /// Makes a checkpoint where the machine is, and says in the store that a trace which
-    /// begins in this state is part of this one: somebody will go on from a file of it.
+    /// begins in this state is part of this one: somebody will go on from a file of it. It may
+    /// be part of another one, too, as one that began later; the last to say so is believed, since
+    /// that one is there.
     ///
     /// # Errors
     /// When that cannot be stored.

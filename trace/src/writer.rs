@@ -75,7 +75,7 @@ impl Contents {
 pub enum Job {
     /// A checkpoint.
     Checkpoint(Box<Draft>),
-    /// A note of a trace.
+    /// A note of a trace, in place of an earlier one.
     Note(TraceStore, &'static str, Vec<u8>),
     /// The end of the trace.
     End(Point),
@@ -256,16 +256,16 @@ fn write(store: &TraceStore, job: &Job) -> Result<bool, StoreError> {
             Err(StoreError::NoCheckpoint { .. }) => Ok(false),
             put => put.map(|()| true),
         },
-        Job::Note(trace, name, bytes) => kept(trace.keep_note(name, bytes)),
-        Job::End(end) => kept(store.keep_end(*end)),
+        Job::Note(trace, name, bytes) => kept(trace.set_note(name, bytes)),
+        Job::End(end) => kept(store.keep_end(*end).map(drop)),
     }
 }
 
 /// Whether there is a note now: not if somebody removes the whole trace.
-fn kept(note: Result<bool, StoreError>) -> Result<bool, StoreError> {
+fn kept(note: Result<(), StoreError>) -> Result<bool, StoreError> {
     match note {
         Err(StoreError::Missing { .. }) => Ok(false),
-        note => note.map(|_| true),
+        note => note.map(|()| true),
     }
 }
 

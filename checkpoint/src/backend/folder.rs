@@ -38,7 +38,11 @@ pub(crate) struct Folder {
 impl Folder {
     /// The folder, which is made if it is missing.
     pub fn open(root: &Path) -> Result<Self> {
-        make_folder(root).map_err(|error| Error::io(root.display(), error))?;
+        let made = make_folder(root).and_then(|()| fs::read_dir(root));
+        made.map_err(|error| Error::Location {
+            location: root.display().to_string(),
+            why: error.to_string(),
+        })?;
         Ok(Self { root: root.into() })
     }
 

@@ -24,6 +24,10 @@ pub fn notes(store: &Store) {
     assert_eq!(trace.note("speed").unwrap().unwrap(), b"fast");
     assert_eq!(trace.note("other").unwrap(), None);
     assert!(trace.keep_note("../up", b"").is_err());
+    assert!(trace.set_note("../up", b"").is_err());
+    trace.set_note("place", b"here").unwrap();
+    trace.set_note("place", b"there").unwrap();
+    assert_eq!(trace.note("place").unwrap().unwrap(), b"there");
     assert_eq!(World(12).trace(store).end().unwrap(), None);
 }
 
