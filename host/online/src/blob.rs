@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Pair;
 
 /// Field elements of a blob (EIP-4844).
-const ELEMENTS: usize = 4096;
+pub(crate) const ELEMENTS: usize = 4096;
 
 /// Bytes of a blob.
 pub(crate) const BYTES: usize = 32 * ELEMENTS;
@@ -22,7 +22,7 @@ const MODULUS: U256 =
 
 /// The points at which a blob's polynomial has its elements as values: the 4,096th roots of unity
 /// in bit-reversed order, 32 bytes big-endian each.
-static POINTS: LazyLock<Vec<[u8; 32]>> = LazyLock::new(|| {
+pub(crate) static POINTS: LazyLock<Vec<[u8; 32]>> = LazyLock::new(|| {
     // 7 generates the multiplicative group of the field.
     let exponent = (MODULUS - U256::ONE) / U256::from(ELEMENTS);
     let root = U256::from(7).pow_mod(exponent, MODULUS);
@@ -87,16 +87,10 @@ pub(crate) fn commit(bytes: &[u8]) -> Result<[u8; 48], String> {
     Ok(commitment.to_bytes().into_inner())
 }
 
-/// Whether these bytes are a KZG proof of the blob with this commitment.
-pub(crate) fn is_proof(blob: &[u8], commitment: &[u8; 48], proof: &[u8]) -> bool {
-    let Ok(blob) = Blob::from_bytes(blob) else {
-        return false;
-    };
-    let Ok(proof) = c_kzg::Bytes48::from_bytes(proof) else {
-        return false;
-    };
-    let verified = settings().verify_blob_kzg_proof(&blob, &(*commitment).into(), &proof);
-    verified.unwrap_or(false)
+/// Where a blob's KZG proof is.
+pub(crate) fn proof_key(commitment: &[u8; 48]) -> PreimageKey {
+    let place = [&commitment[..], &PROOF_POINT[..]].concat();
+    PreimageKey::blob(keccak256(place).0)
 }
 
 /// A blob's commitment and its pre-images, of which the last is the commitment. Tells what is wrong if the bytes are no

@@ -17,6 +17,7 @@ mod fault;
 mod fetch;
 mod hint;
 mod jobs;
+mod kzg;
 mod locals;
 mod node;
 mod precompile;

@@ -14,6 +14,7 @@ use carronade_program::key::{KeyType, PreimageKey};
 
 use crate::Pair;
 use crate::blob::{self, Element};
+use crate::kzg;
 use crate::precompile;
 use crate::work::lock;
 
@@ -116,7 +117,7 @@ impl Vault {
         let blob = self.blob(key, commitment)?;
         let right = match blob::element(point) {
             Some(Element::Number(number)) => blob[32 * number..][..32] == *value,
-            Some(Element::Proof) => blob::is_proof(&blob, commitment, value),
+            Some(Element::Proof) => kzg::verify_blob(&blob, commitment, value),
             None => return Err(unchecked(key, "its point is none of a blob's elements")),
         };
         match right {
@@ -145,13 +146,23 @@ impl Vault {
                 }
             }
         }
-        match blob::commit(&bytes) {
-            Ok(found) if found == *commitment => Ok(self.keep_blob(*commitment, bytes)),
-            _ => Err(wrong(
+        match self.belongs(&bytes, commitment)? {
+            true => Ok(self.keep_blob(*commitment, bytes)),
+            false => Err(wrong(
                 key,
                 "the elements of its blob do not have the blob's commitment",
             )),
         }
+    }
+
+    /// Whether a blob has a commitment: its proof shows it, if that is stored and right; else the
+    /// blob is committed to again, which takes the ceremony's setup.
+    fn belongs(&self, bytes: &[u8], commitment: &[u8; 48]) -> Result<bool, StoreError> {
+        let proof = self.store.get(blob::proof_key(commitment).as_bytes())?;
+        if proof.is_some_and(|proof| kzg::verify_blob(bytes, commitment, &proof)) {
+            return Ok(true);
+        }
+        Ok(blob::commit(bytes).is_ok_and(|found| found == *commitment))
     }
 
     /// Notes a blob that belongs to its commitment.
