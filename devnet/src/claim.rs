@@ -7,6 +7,7 @@ use carronade_host::{Store, StoreError};
 use carronade_program::key::PreimageKey;
 use sha2::{Digest as _, Sha256};
 
+use crate::blob::FIELD_ELEMENTS;
 use crate::devnet::Devnet;
 use crate::spec::L2_CHAIN_ID;
 use crate::trie::Trie;
@@ -101,12 +102,17 @@ impl Devnet {
         images
     }
 
-    /// Writes all pre-images and the local ones of `claim` to a store.
+    /// Writes all pre-images and the local ones of `claim` to a store, and beside the elements of
+    /// each blob its KZG proof, as hosts do that fetch blobs.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn write(&self, store: &dyn Store, claim: &Claim) -> Result<(), StoreError> {
-        let images = self.preimages().into_iter().chain(self.locals(claim));
+        let mut images = self.preimages();
+        for blob in self.l1.iter().flat_map(|block| &block.blobs) {
+            insert_proof(&mut images, blob);
+        }
+        let images = images.into_iter().chain(self.locals(claim));
         let pairs: Vec<_> = images
             .map(|(key, value)| (*key.as_bytes(), value))
             .collect();
@@ -135,4 +141,16 @@ fn insert_blob(images: &mut Preimages, blob: &crate::blob::Blob) {
         insert(images, &place);
         images.insert(PreimageKey::blob(keccak256(&place).0), element.to_vec());
     }
+}
+
+/// Puts a blob's proof where hosts put it: at the last element's point, which has the number of
+/// elements in its last eight bytes. Nobody needs it.
+fn insert_proof(images: &mut Preimages, blob: &crate::blob::Blob) {
+    let (Ok(proof), Some((mut point, _))) = (blob.proof(), blob.elements().last()) else {
+        return;
+    };
+    point[24..].copy_from_slice(&(FIELD_ELEMENTS as u64).to_be_bytes());
+    let place = [blob.commitment.as_slice(), &point].concat();
+    insert(images, &place);
+    images.insert(PreimageKey::blob(keccak256(&place).0), proof.to_vec());
 }

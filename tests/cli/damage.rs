@@ -76,6 +76,12 @@ fn results_of_precompiles_are_computed_again() {
     }
 }
 
+/// Where a folder of files has a pre-image.
+fn file_of(sandbox: &Sandbox, key: &[u8; 32]) -> PathBuf {
+    let name = const_hex::encode(key);
+    sandbox.path(&format!("store/{}/{}.txt", &name[..4], &name[4..]))
+}
+
 #[test]
 fn a_blobs_elements_are_committed_to_again() {
     let sandbox = Sandbox::new();
@@ -84,6 +90,28 @@ fn a_blobs_elements_are_committed_to_again() {
         ran.expect(0);
     }
     let elements = keys(&BLOBS, 5);
+    // A blob's proof is the short way only.
+    let files = files_below(&sandbox.path("store")).into_iter();
+    let mut proofs: Vec<_> = files
+        .filter(|file| file.to_string_lossy().contains("/store/05"))
+        .collect();
+    proofs.retain(|file| !elements.iter().any(|key| file_of(&sandbox, key) == *file));
+    assert!(!proofs.is_empty());
+    let right_proofs: Vec<_> = proofs.iter().map(|file| fs::read(file).unwrap()).collect();
+    let prove_natively = || call(&sandbox, &line(&["prove", "--native"], &flags, &[]));
+    for wrong in [Some("00".repeat(48)), Some("ff".into()), None] {
+        for proof in &proofs {
+            match &wrong {
+                Some(wrong) => fs::write(proof, wrong).unwrap(),
+                None => fs::remove_file(proof).unwrap(),
+            }
+        }
+        prove_natively().expect(0);
+    }
+    for (file, right) in proofs.iter().zip(&right_proofs) {
+        fs::write(file, right).unwrap();
+    }
+    prove_natively().expect(0);
     let right = store.get(&elements[7]).unwrap().unwrap();
     // A blob's first element, whichever that is, is asked for first.
     for key in &elements {
@@ -100,10 +128,7 @@ fn a_blobs_elements_are_committed_to_again() {
     assert!(ran.stderr.contains("it is fetched again"), "{}", ran.stderr);
     assert_eq!(store.get(&elements[7]).unwrap().unwrap(), right);
     // Without all elements nothing can be said of any.
-    let file = files_below(&sandbox.path("store"))
-        .into_iter()
-        .find(|file| file.to_string_lossy().contains("/store/05"));
-    fs::remove_file(file.unwrap()).unwrap();
+    fs::remove_file(file_of(&sandbox, &elements[0])).unwrap();
     let ran = call(&sandbox, &line(&["prove", "--native"], &flags, &[])).expect(2);
     assert!(ran.stderr.contains("0x05"), "{}", ran.stderr);
 }
