@@ -58,8 +58,8 @@ pub struct Agent {
     read_to: Option<u64>,
     /// Whether the newest block's games have been looked at.
     is_current: bool,
-    /// When it was looked for what games have left behind.
-    pruned: Option<Instant>,
+    /// When it was looked for what games have left behind, and who does so.
+    pruned: Option<(Instant, JoinHandle<()>)>,
     /// The failure told last.
     told: Option<String>,
 }
@@ -113,6 +113,9 @@ impl Agent {
         if let Some(preimages) = self.preimages {
             let _ = preimages.join();
         }
+        if let Some((_, pruning)) = self.pruned {
+            let _ = pruning.join();
+        }
     }
 
     /// One look at the chain.
@@ -136,18 +139,30 @@ impl Agent {
         tended
     }
 
-    /// Frees the disk of what games that are over have left behind, once a day.
+    /// Has the disk freed of what games that are over have left behind, once a day. Games do not
+    /// wait for that.
     fn prune(&mut self) {
-        if self.pruned.is_some_and(|then| then.elapsed() < PRUNING) {
+        let is_new = |(then, thread): &(Instant, JoinHandle<()>)| {
+            then.elapsed() < PRUNING || !thread.is_finished()
+        };
+        if self.pruned.as_ref().is_some_and(is_new) {
             return;
         }
-        self.pruned = Some(Instant::now());
-        let notice = &self.table.notice;
-        match self.table.traces.prune() {
+        let table = Arc::clone(&self.table);
+        let thread = thread::Builder::new().name("pruning".to_owned());
+        let thread = thread.spawn(move || match table.traces.prune() {
             Ok(0) => {}
-            Ok(count) => notice.info(&format!("checkpoints of {count} old executions removed")),
-            Err(words) => notice.warn(&format!("old checkpoints cannot be removed: {words}")),
-        }
+            Ok(count) => {
+                let words = format!("checkpoints of {count} old executions removed");
+                table.notice.info(&words);
+            }
+            Err(words) => {
+                let words = format!("old checkpoints cannot be removed: {words}");
+                table.notice.warn(&words);
+            }
+        });
+        // Without a thread it is tried again at the next look.
+        self.pruned = thread.ok().map(|thread| (Instant::now(), thread));
     }
 
     fn note_balance(&self, head: &Block) -> Result<(), RpcError> {

@@ -114,9 +114,11 @@ impl Program {
     /// # Errors
     /// When the checkpoint store cannot be read, or some cannot be removed; the others are.
     pub fn prune(&self) -> carronade_checkpoint::Result<usize> {
-        self.checkpoints.finish_pruning()?;
-        let (mut count, mut failure) = (0, Ok(()));
+        let (mut count, mut failure) = (0, self.checkpoints.finish_pruning());
         for trace in self.checkpoints.traces()? {
+            if (self.interrupted)() {
+                break;
+            }
             match self.checkpoints.prune(trace, KEPT) {
                 Ok(pruned) => count += usize::from(pruned.is_some()),
                 Err(error) => failure = Err(error),

@@ -63,6 +63,25 @@ impl TraceStore {
         self.keep_note(END, &encode(&end))
     }
 
+    /// Keeps where the trace ends, if the checkpoint there can be opened; in place of another
+    /// end, if that one has none: it is left of what somebody has removed. Says whether it is kept.
+    ///
+    /// # Errors
+    /// As [`TraceStore::keep_note`].
+    pub fn keep_sound_end(&self, end: Point) -> Result<bool> {
+        let is_there = |end: Point| Ok(self.nearest(end.step)? == Some(end));
+        if !is_there(end)? {
+            return Ok(false);
+        }
+        match self.end() {
+            Ok(Some(other)) if other != end && !is_there(other)? => {
+                self.set_note(END, &encode(&end))?;
+            }
+            _ => drop(self.keep_end(end)?),
+        }
+        Ok(true)
+    }
+
     /// Where the trace ends, if that is known: the last step and its state hash.
     ///
     /// # Errors

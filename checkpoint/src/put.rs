@@ -28,9 +28,12 @@ impl TraceStore {
         }
         if !self.has(name, edge.from, edge.to)? {
             let bytes = encode(self.id(), &edge);
-            // Somebody removes the whole trace, again and again.
-            if if_there(self.write_edge(name, edge.from, edge.to, bytes))?.is_none() {
-                return Err(Error::NoCheckpoint { step: name.to });
+            match (self.write_edge(name, edge.from, edge.to, bytes), edge.from) {
+                // Somebody removes the whole trace, again and again.
+                (Err(Error::Missing { .. }), Some(from)) => {
+                    return Err(Error::NoCheckpoint { step: from.step });
+                }
+                (written, _) => written?,
             }
         }
         self.trust(name);

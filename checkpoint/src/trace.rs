@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 /// The folders of a trace, in the order in which they are removed: no note is left of edges that
-/// are gone.
-pub(crate) const KINDS: [&str; 5] = ["notes", "claims", "results", "marks", "edges"];
+/// are gone, and no edge that somebody is about to remove is without its mark.
+pub(crate) const KINDS: [&str; 5] = ["notes", "claims", "results", "edges", "marks"];
 
 /// How often a listing is repeated while it changes.
 const LISTINGS: usize = 10;

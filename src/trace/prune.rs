@@ -19,10 +19,17 @@ const DAY: u64 = 86_400;
 pub fn prune(args: &cli::TracePrune, as_json: bool, logger: &Logger) -> Outcome {
     let store = open_existing(&store_place(args.store.as_deref())?)?;
     let limit = Duration::from_secs(u64::from(args.older_than) * DAY);
-    if !args.dry_run {
-        store.finish_pruning().context("cannot prune the store")?;
-    }
     let mut failures = 0;
+    let mut failed = |error: &StoreError| {
+        failures += 1;
+        let fields = [("err", error.to_string().into())];
+        logger.log(Level::Warn, "A trace cannot be removed", &fields);
+    };
+    if !args.dry_run {
+        store
+            .finish_pruning()
+            .unwrap_or_else(|error| failed(&error));
+    }
     for id in store.traces().context("cannot read the store")? {
         if interrupt::requested() {
             return Err(Failure::Interrupted);
@@ -34,11 +41,7 @@ pub fn prune(args: &cli::TracePrune, as_json: bool, logger: &Logger) -> Outcome 
         match pruned {
             Ok(Some(trace)) => print(&trace, as_json)?,
             Ok(None) => {}
-            Err(error) => {
-                failures += 1;
-                let fields = [("err", error.to_string().into())];
-                logger.log(Level::Warn, "A trace cannot be removed", &fields);
-            }
+            Err(error) => failed(&error),
         }
     }
     match failures {

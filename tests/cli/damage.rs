@@ -99,7 +99,12 @@ fn a_blobs_elements_are_committed_to_again() {
     assert!(!proofs.is_empty());
     let right_proofs: Vec<_> = proofs.iter().map(|file| fs::read(file).unwrap()).collect();
     let prove_natively = || call(&sandbox, &line(&["prove", "--native"], &flags, &[]));
-    for wrong in [Some("00".repeat(48)), Some("ff".into()), None] {
+    for wrong in [
+        Some("00".repeat(48)),
+        Some("ff".into()),
+        Some("no hex".into()),
+        None,
+    ] {
         for proof in &proofs {
             match &wrong {
                 Some(wrong) => fs::write(proof, wrong).unwrap(),

@@ -2,9 +2,14 @@
 
 use crate::support::*;
 use carronade_checkpoint::Store;
+use carronade_emulator::codec::{Packing, read_state, write_state};
 use carronade_emulator::hash::Hash;
+use carronade_emulator::machine::{Machine, Watch};
+use carronade_emulator::memory::Memory;
 use carronade_emulator::oracle::{MapOracle, PreimageOracle as _};
 use carronade_emulator::preimage::key_type;
+use carronade_emulator::state::State;
+use carronade_emulator::step::NoOutput;
 use carronade_trace::{Options, Trace, TraceError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -105,6 +110,52 @@ fn what_cannot_be_whole_any_more_is_not_written() {
     trace.flush().unwrap();
     drop(trace);
     expect_whole(folder.path());
+}
+
+/// The state at a step.
+fn middle(step: u64) -> (State, Memory) {
+    let (state, memory) = start(GUEST);
+    let mut machine = Machine::new(state, memory, Box::new(oracle()), Box::new(NoOutput));
+    machine.run(step, Watch::Nothing).unwrap();
+    let mut file = Vec::new();
+    write_state(&mut file, Packing::Gzip, machine.state(), machine.memory()).unwrap();
+    read_state(&file[..], Packing::Gzip).unwrap()
+}
+
+#[test]
+fn who_began_in_the_middle_does_not_know_what_was_read_before() {
+    let third = length(GUEST) / 3;
+    let folder = tempfile::tempdir().unwrap();
+    let mut whole = trace(folder.path());
+    whole.seek(third).unwrap();
+    whole.end().unwrap();
+    whole.flush().unwrap();
+    drop(whole);
+    let mut part = Trace::open(
+        middle(third),
+        Box::new(oracle()),
+        Box::new(NoOutput),
+        store(folder.path(), GUEST),
+        translator(),
+        small(),
+    )
+    .unwrap();
+    part.begin_again_with(move || Ok(middle(third)));
+    part.seek(2 * third).unwrap();
+    part.flush().unwrap();
+    for file in std::fs::read_dir(edges(folder.path())).unwrap() {
+        std::fs::write(file.unwrap().path(), []).unwrap();
+    }
+    prune(folder.path());
+    for step in [2 * third + 5000, third + 5000, u64::MAX] {
+        part.seek(step).unwrap();
+        part.flush().unwrap();
+        assert_eq!(count(folder.path()), 0, "at {step}");
+    }
+    drop(part);
+    // So whoever comes with other inputs is not taken for one who goes on.
+    let other = open(GUEST, folder.path(), translator(), other_host()).unwrap();
+    assert_eq!(other.known_end(), None);
 }
 
 #[test]

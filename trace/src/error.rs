@@ -72,6 +72,9 @@ pub enum TraceError {
     /// The program has made as many steps as can be counted and has not ended.
     #[error("the trace has no end")]
     Endless,
+    /// The store has lost what was read on the way here, so that no checkpoint can be whole.
+    #[error("what the trace has read is not in its store any more, until it begins again")]
+    Gone,
     /// Somebody asked for an end.
     #[error("interrupted")]
     Interrupted,

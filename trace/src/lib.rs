@@ -14,6 +14,7 @@ mod bisect;
 mod error;
 mod mend;
 mod pace;
+mod reads;
 mod saved;
 mod shelf;
 mod sound;

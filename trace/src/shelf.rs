@@ -4,8 +4,9 @@
 //! steps, never a wrong answer.
 
 use crate::error::TraceError;
+use crate::reads::{Preimages, Reads};
 use crate::world::Known;
-use crate::writer::{Draft, Job, Writer, weight};
+use crate::writer::{Draft, Job, Writer};
 use carronade_checkpoint::{Checkpoint, Error as StoreError, Limit, Point, Policy, TraceStore};
 use carronade_emulator::hash::Hash;
 use carronade_emulator::oracle::OracleError;
@@ -25,38 +26,15 @@ pub struct Shelf {
     /// Whether that has happened.
     broken: bool,
     /// What was read on the way to checkpoints that the last one listed does not cover.
-    read: Vec<Read>,
+    reads: Reads,
+    /// Whether it was told that checkpoints cannot be whole.
+    told: bool,
     /// The last checkpoint: every pre-image of the trace so far was read on the way there.
     latest: Latest,
 }
 
 /// Bytes of pre-images after which it is looked whether the store has them.
 const READ: usize = 64 << 20;
-
-/// What was read between two checkpoints.
-struct Read {
-    /// The step of the first one; none if it is all that was read before the second.
-    from: Option<u64>,
-    to: u64,
-    preimages: BTreeMap<Hash, Vec<u8>>,
-}
-
-impl Read {
-    /// All that was read on the way to a checkpoint, if it can still be had.
-    fn whole(checkpoint: &Checkpoint) -> Option<Self> {
-        let keys = checkpoint.preimages().into_iter();
-        let preimages = keys.map(|key| Some((key, checkpoint.preimage(&key).ok()??)));
-        Some(Self {
-            from: None,
-            to: checkpoint.point().step,
-            preimages: preimages.collect::<Option<_>>()?,
-        })
-    }
-
-    fn bytes(&self) -> usize {
-        weight(&self.preimages)
-    }
-}
 
 /// Who is told of an error.
 pub type Told = Box<dyn Fn(&TraceError) + Send>;
@@ -76,7 +54,8 @@ impl Shelf {
             points: BTreeMap::new(),
             lenient: None,
             broken: false,
-            read: Vec::new(),
+            reads: Reads::default(),
+            told: false,
             latest: Arc::default(),
         };
         shelf.refresh()?;
@@ -95,14 +74,16 @@ impl Shelf {
     fn list(&mut self) -> Result<(), TraceError> {
         let points = self.store.checkpoints()?.into_iter();
         self.points = points.map(|point| (point.step, point.state_hash)).collect();
-        let (before, latest) = (self.last(), self.store.open_nearest(u64::MAX)?);
-        let covered = latest.as_ref().map(|checkpoint| checkpoint.point().step);
-        let latest = std::mem::replace(&mut *lock(&self.latest), latest);
-        if covered < before {
-            self.read.extend(latest.as_ref().and_then(Read::whole));
-        }
-        self.read.retain(|read| Some(read.to) > covered);
+        let latest = self.store.open_nearest(u64::MAX)?;
+        let before = std::mem::replace(&mut *lock(&self.latest), latest);
+        self.reads
+            .settle(before.as_ref(), lock(&self.latest).as_ref());
         Ok(())
+    }
+
+    /// Tells where the trace begins.
+    pub fn begin_at(&mut self, step: u64) {
+        self.reads.begin_at(step);
     }
 
     /// From the first failure to write on, nothing is written any more, and somebody is told
@@ -141,40 +122,20 @@ impl Shelf {
         Stored(Arc::clone(&self.latest))
     }
 
-    /// Adds all pre-images that the trace is known to have read, but for damaged ones: for a
-    /// checkpoint that holds everything.
-    pub fn add_known(&mut self, preimages: &mut BTreeMap<Hash, Vec<u8>>) {
-        let mut known = self.known();
-        for key in known.keys() {
-            if let Ok(Some(value)) = known.preimage(&key) {
-                preimages.entry(key).or_insert(value);
-            }
+    /// Lists the checkpoints again, and gives all pre-images that were read before a step, for a
+    /// checkpoint that holds everything. None if some are gone, since somebody has removed the
+    /// whole trace, and not even what was open can be read any more: that is told once.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn read_before(&mut self, step: u64) -> Result<Option<Preimages>, TraceError> {
+        self.refresh()?;
+        let read = self.reads.before(step, lock(&self.latest).as_ref());
+        if let (None, Some(told), false) = (&read, &self.lenient, self.told) {
+            told(&TraceError::Gone);
+            self.told = true;
         }
-        for read in &self.read {
-            preimages.extend(read.preimages.clone());
-        }
-    }
-
-    /// Whether [`Shelf::add_known`] adds all that was read on the way to a step. It does not if
-    /// somebody has removed the whole trace, and not even what was open can be read any more.
-    #[must_use]
-    pub fn knows_all_before(&self, step: u64) -> bool {
-        let mut known = self.last();
-        let mut read: Vec<_> = self.read.iter().map(|read| (read.from, read.to)).collect();
-        read.sort_unstable();
-        for (from, to) in read {
-            // From nowhere comes first, and needs nothing.
-            if from <= known {
-                known = known.max(Some(to));
-            }
-        }
-        known >= Some(step)
-    }
-
-    /// The step of the last checkpoint listed.
-    fn last(&self) -> Option<u64> {
-        let latest = lock(&self.latest);
-        latest.as_ref().map(|checkpoint| checkpoint.point().step)
+        Ok(read)
     }
 
     /// How many checkpoints there are.
@@ -255,16 +216,14 @@ impl Shelf {
     /// When an earlier one could not be written.
     pub fn put(&mut self, draft: Draft) -> Result<(), TraceError> {
         let to = draft.to;
-        self.read.push(Read {
-            from: draft.contents.from.map(|from| from.step),
-            to: to.step,
-            preimages: draft.contents.preimages.clone(),
-        });
+        let from = draft.contents.from.map(|from| from.step);
+        self.reads
+            .add(from, to.step, draft.contents.preimages.clone());
         self.note(Job::Checkpoint(Box::new(draft)))?;
         if !self.broken {
             self.points.insert(to.step, to.state_hash);
         }
-        match self.read.iter().map(Read::bytes).sum::<usize>() > READ {
+        match self.reads.bytes() > READ {
             true => self.refresh(),
             false => Ok(()),
         }

@@ -32,6 +32,8 @@ pub struct Stand {
     base: Option<Point>,
     /// The next one, as long as it is incomplete.
     begun: Option<Begun>,
+    /// The step since which all that was read is in the world's notes.
+    noted_from: u64,
     world: SharedWorld,
 }
 
@@ -58,6 +60,7 @@ impl Stand {
         world.restart(&state.replay_hint);
         let accelerator = engine(&mut memory).map_err(TraceError::Engine)?;
         let (oracle, output) = (Box::new(world.clone()), Box::new(world.clone()));
+        let noted_from = state.step;
         let mut machine = Machine::new(state, memory, oracle, output);
         if let Some(accelerator) = accelerator {
             machine = machine.with_accelerator(accelerator);
@@ -66,6 +69,7 @@ impl Stand {
             machine,
             base: None,
             begun: None,
+            noted_from,
             world: world.clone(),
         })
     }
@@ -115,16 +119,15 @@ impl Stand {
         let mut is_new = shelf.state_hash(step).is_none() && !shelf.is_broken();
         // Until this one is complete there is none to go on from: changes are told once.
         debug_assert!(self.begun.is_none(), "the one before is complete");
-        let base = self.base.take();
-        let from = match base {
+        let from = match self.base.take() {
             Some(base) if is_new && shelf.has(base)? => Some(base),
             _ => None,
         };
+        let mut read = None;
         if is_new && from.is_none() {
-            // Whoever goes on from it needs what was read since the last listing, too, and what
-            // was read at all. If that is gone, a machine that begins again will have it.
-            shelf.refresh()?;
-            is_new = base.is_none_or(|base| shelf.knows_all_before(base.step));
+            // If that is gone, a machine that begins again will have it.
+            read = shelf.read_before(self.noted_from)?;
+            is_new = read.is_some();
         }
         // The first checkpoint, or one whose base somebody has thinned away, needs all pages.
         let capture = match from {
@@ -133,8 +136,10 @@ impl Stand {
         };
         let (stats, requests) = self.machine.take_counters();
         let counted = Counted { stats, requests };
-        let notes = self.world.take_notes();
-        let contents = is_new.then(|| self.contents(from, shelf, &counted, notes));
+        let mut notes = self.world.take_notes();
+        self.noted_from = step;
+        notes.preimages.append(&mut read.unwrap_or_default());
+        let contents = is_new.then(|| self.contents(from, &counted, notes));
         self.begun = Some(Begun {
             step,
             capture,
@@ -146,18 +151,13 @@ impl Stand {
     fn contents(
         &self,
         from: Option<Point>,
-        shelf: &mut Shelf,
         counted: &Counted,
         notes: Notes,
     ) -> Result<Contents, TraceError> {
-        let mut preimages = notes.preimages;
-        if from.is_none() {
-            shelf.add_known(&mut preimages);
-        }
         Ok(Contents {
             from,
             state: Saved::of(&self.machine).encode()?,
-            preimages,
+            preimages: notes.preimages,
             output: encode_notes(self.step(), counted, notes.output)?,
         })
     }

@@ -154,9 +154,12 @@ impl Trace {
         let world = SharedWorld::new(host, Box::new(shelf.known()), output);
         let first = state.step;
         let mut stand = Stand::first(state, memory, &world, &engine)?;
+        let (_, start) = stand.machine.witness()?;
+        // It may also be the middle of a trace, of which more must be known.
+        if start == shelf.store().id().prestate {
+            shelf.begin_at(first);
+        }
         stand.checkpoint(&mut shelf)?;
-        let start = stand.base().map(|base| base.state_hash);
-        let start = start.expect("a checkpoint was made");
         Ok(Self {
             shelf,
             world,

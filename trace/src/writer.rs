@@ -256,16 +256,8 @@ fn write(store: &TraceStore, job: &Job) -> Result<bool, StoreError> {
             Err(StoreError::NoCheckpoint { .. }) => Ok(false),
             put => put.map(|()| true),
         },
-        Job::Note(trace, name, bytes) => kept(trace.set_note(name, bytes)),
-        Job::End(end) => kept(store.keep_end(*end).map(drop)),
-    }
-}
-
-/// Whether there is a note now: not if somebody removes the whole trace.
-fn kept(note: Result<(), StoreError>) -> Result<bool, StoreError> {
-    match note {
-        Err(StoreError::Missing { .. }) => Ok(false),
-        note => note.map(|()| true),
+        Job::Note(trace, name, bytes) => trace.set_note(name, bytes).map(|()| true),
+        Job::End(end) => store.keep_sound_end(*end),
     }
 }
 

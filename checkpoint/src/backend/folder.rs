@@ -154,12 +154,13 @@ impl Backend for Folder {
     }
 
     fn finish_removing(&self) -> Result<()> {
-        for name in self.folders()? {
-            if name.starts_with(PRUNED) {
-                self.remove_tree(&self.root.join(name))?;
-            }
-        }
-        Ok(())
+        let mut names = self.folders()?;
+        names.retain(|name| name.starts_with(PRUNED));
+        let removed = names
+            .iter()
+            .map(|name| self.remove_tree(&self.root.join(name)));
+        // One that cannot be removed does not keep the others.
+        removed.fold(Ok(()), Result::and)
     }
 
     fn measure(&self, folder: &str) -> Result<Extent> {

@@ -20,6 +20,18 @@ pub fn notes(store: &Store) {
         Err(Error::Conflict { .. })
     ));
     assert_eq!(world.trace(store).end().unwrap(), Some(world.point(77)));
+    // An end whose checkpoint was never there, or is gone.
+    world.put(&trace, None, 50).unwrap();
+    assert!(!trace.keep_sound_end(world.point(60)).unwrap());
+    assert_eq!(trace.end().unwrap(), Some(world.point(77)));
+    assert!(trace.keep_sound_end(world.point(50)).unwrap());
+    assert!(trace.keep_sound_end(world.point(50)).unwrap());
+    assert_eq!(trace.end().unwrap(), Some(world.point(50)));
+    world.put(&trace, Some(50), 60).unwrap();
+    assert!(matches!(
+        trace.keep_sound_end(world.point(60)),
+        Err(Error::Conflict { .. })
+    ));
     assert!(trace.keep_note("speed", b"fast").unwrap());
     assert_eq!(trace.note("speed").unwrap().unwrap(), b"fast");
     assert_eq!(trace.note("other").unwrap(), None);

@@ -158,8 +158,11 @@ impl Vault {
     /// Whether a blob has a commitment: its proof shows it, if that is stored and right; else the
     /// blob is committed to again, which takes the ceremony's setup.
     fn belongs(&self, bytes: &[u8], commitment: &[u8; 48]) -> Result<bool, StoreError> {
-        let proof = self.store.get(blob::proof_key(commitment).as_bytes())?;
-        if proof.is_some_and(|proof| kzg::verify_blob(bytes, commitment, &proof)) {
+        // One that cannot be read is as good as none.
+        let proof = self.store.get(blob::proof_key(commitment).as_bytes());
+        if proof.is_ok_and(|proof| {
+            proof.is_some_and(|proof| kzg::verify_blob(bytes, commitment, &proof))
+        }) {
             return Ok(true);
         }
         Ok(blob::commit(bytes).is_ok_and(|found| found == *commitment))
