@@ -123,6 +123,21 @@ fn all_else_is_told_too() {
 }
 
 #[test]
+fn what_is_published_is_in_the_store_when_it_is_answered() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox, &prestate("sortmap"), &[]);
+    for step in (1..=8).map(|part| part * 5_000_000) {
+        let reply = server.post(&format!("/v1/publish?step={step}"));
+        // At once: whoever has asked lists the store next.
+        let names = crate::stores::files_below(&sandbox.path("store"));
+        assert_eq!(reply.status, 200);
+        let end = format!("-{step:020}");
+        let is_there = |name: &std::path::PathBuf| name.to_string_lossy().ends_with(&end);
+        assert!(names.iter().any(is_there), "{step}: {names:?}");
+    }
+}
+
+#[test]
 fn a_guest_that_cannot_go_on_does_not_end_the_server() {
     let sandbox = Sandbox::new();
     // A system call that there is none of.
