@@ -110,6 +110,15 @@ impl Store {
         }))
     }
 
+    /// A trace, if nothing was written to it, or removed from it, for so long.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn unused(&self, id: TraceId, limit: Duration) -> Result<Option<StoredTrace>> {
+        let trace = self.measure(id)?;
+        Ok(trace.filter(|trace| trace.unwritten_for() >= limit))
+    }
+
     /// Removes a trace if nothing was written to it, or removed from it, for so long: what was
     /// removed.
     ///
@@ -117,8 +126,7 @@ impl Store {
     /// When it cannot be read or removed; some of it may be gone then, and is not what others
     /// could miss.
     pub fn prune(&self, id: TraceId, limit: Duration) -> Result<Option<StoredTrace>> {
-        let trace = self.measure(id)?;
-        let Some(trace) = trace.filter(|trace| trace.unwritten_for() >= limit) else {
+        let Some(trace) = self.unused(id, limit)? else {
             return Ok(None);
         };
         let was_there = self.backend.remove_folder(&id.to_string(), &KINDS)?;

@@ -137,10 +137,20 @@ fn insert_blob(images: &mut Preimages, blob: &crate::blob::Blob) {
     let key = PreimageKey::sha256(Sha256::digest(blob.commitment).into());
     images.insert(key, blob.commitment.to_vec());
     for (point, element) in blob.elements() {
-        let place = [blob.commitment.as_slice(), &point].concat();
-        insert(images, &place);
-        images.insert(PreimageKey::blob(keccak256(&place).0), element.to_vec());
+        insert_element(images, blob, &point, element);
     }
+}
+
+/// Puts a blob's element, and what its key is the hash of, under their keys.
+fn insert_element(
+    images: &mut Preimages,
+    blob: &crate::blob::Blob,
+    point: &[u8; 32],
+    element: &[u8],
+) {
+    let place = [blob.commitment.as_slice(), point].concat();
+    insert(images, &place);
+    images.insert(PreimageKey::blob(keccak256(&place).0), element.to_vec());
 }
 
 /// Puts a blob's proof where hosts put it: at the last element's point, which has the number of
@@ -150,7 +160,5 @@ fn insert_proof(images: &mut Preimages, blob: &crate::blob::Blob) {
         return;
     };
     point[24..].copy_from_slice(&(FIELD_ELEMENTS as u64).to_be_bytes());
-    let place = [blob.commitment.as_slice(), &point].concat();
-    insert(images, &place);
-    images.insert(PreimageKey::blob(keccak256(&place).0), proof.to_vec());
+    insert_element(images, blob, &point, &proof);
 }

@@ -5,7 +5,7 @@ use crate::failure::{Failure, Outcome};
 use crate::log::{Level, Logger};
 use crate::{cli, interrupt, say};
 use anyhow::{Context, anyhow};
-use carronade_checkpoint::{Error as StoreError, Store, StoredTrace, TraceId};
+use carronade_checkpoint::{Error as StoreError, StoredTrace};
 use serde_json::json;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub fn prune(args: &cli::TracePrune, as_json: bool, logger: &Logger) -> Outcome 
             return Err(Failure::Interrupted);
         }
         let pruned = match args.dry_run {
-            true => old(&store, id, limit),
+            true => store.unused(id, limit),
             false => store.prune(id, limit),
         };
         match pruned {
@@ -49,12 +49,6 @@ pub fn prune(args: &cli::TracePrune, as_json: bool, logger: &Logger) -> Outcome 
         1 => Err(anyhow!("a trace cannot be removed").into()),
         many => Err(anyhow!("{many} traces cannot be removed").into()),
     }
-}
-
-/// A trace that would be removed.
-fn old(store: &Store, id: TraceId, limit: Duration) -> Result<Option<StoredTrace>, StoreError> {
-    let trace = store.measure(id)?;
-    Ok(trace.filter(|trace| trace.unwritten_for() >= limit))
 }
 
 fn print(trace: &StoredTrace, as_json: bool) -> Outcome {

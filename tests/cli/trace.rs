@@ -152,37 +152,21 @@ fn the_store_is_listed() {
 fn who_forgets_the_inputs_is_told_that_there_are_others() {
     let sandbox = Sandbox::new();
     about(&sandbox, "hello", &["trace", "end"]).expect(0);
-    let words = [
-        "trace",
-        "list",
-        "--input",
-        &prestate("hello"),
-        "--store",
-        "store",
-    ];
-    let ran = sandbox.call(&words).expect(0);
+    let list = |guest: &str| {
+        let input = prestate(guest);
+        let words = ["trace", "list", "--input", &input, "--store", "store"];
+        sandbox.call(&words).expect(0)
+    };
+    let ran = list("hello");
     assert_eq!(ran.stdout, "");
-    assert!(
-        ran.stderr
-            .contains("level=WARN msg=\"Nothing is stored for these inputs"),
-        "{}",
-        ran.stderr
+    let (message, said) = (
+        "level=WARN msg=\"Nothing is stored for these inputs",
+        &ran.stderr,
     );
-    assert!(
-        ran.stderr.trim_end().ends_with("others=1"),
-        "{}",
-        ran.stderr
-    );
+    assert!(said.contains(message), "{said}");
+    assert!(said.trim_end().ends_with("others=1"), "{said}");
     // Another program's trace is none of them.
-    let words = [
-        "trace",
-        "list",
-        "--input",
-        &prestate("oracle"),
-        "--store",
-        "store",
-    ];
-    assert_eq!(sandbox.call(&words).expect(0).stderr, "");
+    assert_eq!(list("oracle").stderr, "");
 }
 
 #[test]

@@ -30,6 +30,14 @@ fn prune(folder: &Path) {
     }
 }
 
+/// The same as in an object store: what is open is gone, too.
+fn prune_what_is_open(folder: &Path) {
+    for file in std::fs::read_dir(edges(folder)).unwrap() {
+        std::fs::write(file.unwrap().path(), []).unwrap();
+    }
+    prune(folder);
+}
+
 /// The host with another value for a local key.
 fn other_host() -> MapOracle {
     let mut host = oracle();
@@ -94,11 +102,7 @@ fn what_cannot_be_whole_any_more_is_not_written() {
     trace.seek(third).unwrap();
     trace.flush().unwrap();
     trace.refresh().unwrap();
-    // As in an object store: what is open is gone, too.
-    for file in std::fs::read_dir(edges(folder.path())).unwrap() {
-        std::fs::write(file.unwrap().path(), []).unwrap();
-    }
-    prune(folder.path());
+    prune_what_is_open(folder.path());
     trace.seek(2 * third).unwrap();
     trace.flush().unwrap();
     assert_eq!(count(folder.path()), 0);
@@ -143,10 +147,7 @@ fn who_began_in_the_middle_does_not_know_what_was_read_before() {
     part.begin_again_with(move || Ok(middle(third)));
     part.seek(2 * third).unwrap();
     part.flush().unwrap();
-    for file in std::fs::read_dir(edges(folder.path())).unwrap() {
-        std::fs::write(file.unwrap().path(), []).unwrap();
-    }
-    prune(folder.path());
+    prune_what_is_open(folder.path());
     for step in [2 * third + 5000, third + 5000, u64::MAX] {
         part.seek(step).unwrap();
         part.flush().unwrap();

@@ -97,8 +97,7 @@ impl Trace {
         let Some(checkpoint) = self.shelf.open(step)? else {
             return self.begin_again();
         };
-        self.stand = Stand::at(&checkpoint, &self.world, &self.engine)?;
-        self.executed_before = self.executed;
+        self.change_stand(Stand::at(&checkpoint, &self.world, &self.engine)?);
         Ok(())
     }
 
@@ -112,8 +111,7 @@ impl Trace {
             let reason = "it is another one now".into();
             return Err(TraceError::Beginning(reason));
         }
-        self.stand = Stand::first(state, memory, &self.world, &self.engine)?;
-        self.executed_before = self.executed;
+        self.change_stand(Stand::first(state, memory, &self.world, &self.engine)?);
         self.stand.checkpoint(&mut self.shelf)
     }
 }

@@ -24,6 +24,8 @@ struct Span {
     from: Option<u64>,
     to: u64,
     preimages: Preimages,
+    /// Their bytes: there may be millions, and it is asked for at each checkpoint.
+    bytes: usize,
 }
 
 impl Reads {
@@ -37,6 +39,7 @@ impl Reads {
         self.spans.push(Span {
             from,
             to,
+            bytes: weight(&preimages),
             preimages,
         });
     }
@@ -57,7 +60,7 @@ impl Reads {
     /// How many bytes they have.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.spans.iter().map(|span| weight(&span.preimages)).sum()
+        self.spans.iter().map(|span| span.bytes).sum()
     }
 
     /// All that was read before a step, and perhaps more; none if that is not known any more, or

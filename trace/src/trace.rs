@@ -109,9 +109,9 @@ pub struct Trace {
     pub(crate) mended: u32,
     end: Option<Point>,
     asked: Vec<u64>,
-    pub(crate) executed: u64,
+    executed: u64,
     /// How many of these were over when the machine was made.
-    pub(crate) executed_before: u64,
+    executed_before: u64,
     pace: Pace,
     /// How many bytes of checkpoints are too many.
     heavy: u64,
@@ -418,6 +418,12 @@ impl Trace {
     pub fn debug_info(&self) -> DebugInfo {
         let Counted { stats, requests } = &self.before;
         self.machine().debug_info_after(stats, *requests)
+    }
+
+    /// Goes on with another machine.
+    pub(crate) fn change_stand(&mut self, stand: Stand) {
+        self.stand = stand;
+        self.executed_before = self.executed;
     }
 
     fn arrived(&self, target: u64) -> bool {

@@ -48,7 +48,7 @@ fn settings() -> &'static KzgSettings {
 }
 
 /// The versioned hash of a commitment (EIP-4844).
-fn versioned_hash(commitment: &[u8]) -> B256 {
+pub(crate) fn versioned_hash(commitment: &[u8]) -> B256 {
     let mut hash: [u8; 32] = Sha256::digest(commitment).into();
     hash[0] = 1;
     hash.into()
@@ -73,10 +73,7 @@ pub(crate) fn element(point: &[u8]) -> Option<Element> {
 
 /// The keys of a blob's field elements, in their order.
 pub(crate) fn keys(commitment: &[u8; 48]) -> impl Iterator<Item = PreimageKey> {
-    let hashes = POINTS
-        .iter()
-        .map(|point| keccak256([&commitment[..], point].concat()));
-    hashes.map(|hash| PreimageKey::blob(hash.0))
+    POINTS.iter().map(|point| key(commitment, point))
 }
 
 /// The KZG commitment of a blob's bytes; tells what is wrong if they are no blob.
@@ -89,8 +86,12 @@ pub(crate) fn commit(bytes: &[u8]) -> Result<[u8; 48], String> {
 
 /// Where a blob's KZG proof is.
 pub(crate) fn proof_key(commitment: &[u8; 48]) -> PreimageKey {
-    let place = [&commitment[..], &PROOF_POINT[..]].concat();
-    PreimageKey::blob(keccak256(place).0)
+    key(commitment, &PROOF_POINT)
+}
+
+/// Where the element at a point is.
+fn key(commitment: &[u8], point: &[u8; 32]) -> PreimageKey {
+    PreimageKey::blob(keccak256([commitment, point].concat()).0)
 }
 
 /// A blob's commitment and its pre-images, of which the last is the commitment. Tells what is wrong if the bytes are no
@@ -159,8 +160,7 @@ pub fn prove_blob(
 fn elements(store: &dyn Store, commitment: &[u8]) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(ELEMENTS * 32);
     for (index, point) in POINTS.iter().enumerate() {
-        let place = keccak256([commitment, point].concat());
-        let element = store.get(PreimageKey::blob(place.0).as_bytes());
+        let element = store.get(key(commitment, point).as_bytes());
         let element = element.map_err(|error| error.to_string())?;
         let what = || format!("blob {}", const_hex::encode_prefixed(commitment));
         match element {

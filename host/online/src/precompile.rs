@@ -2,10 +2,11 @@
 
 use alloy_primitives::{Address, keccak256};
 use carronade_program::key::PreimageKey;
-use revm::precompile::kzg_point_evaluation::{self, GAS_COST, RETURN_VALUE, kzg_to_versioned_hash};
+use revm::precompile::kzg_point_evaluation::{self, GAS_COST, RETURN_VALUE};
 use revm::precompile::{PrecompileSpecId, Precompiles};
 
 use crate::Pair;
+use crate::blob::versioned_hash;
 use crate::fault::Fault;
 use crate::kzg;
 
@@ -55,7 +56,7 @@ fn evaluates(input: &[u8], gas: u64) -> bool {
     };
     let (commitment, proof) = (part(input, 96), part(input, 144));
     gas >= GAS_COST
-        && kzg_to_versioned_hash(commitment) == input[..32]
+        && versioned_hash(commitment) == input[..32]
         && kzg::verify(commitment, part(input, 32), part(input, 64), proof)
 }
 
